@@ -1,0 +1,51 @@
+"""Build the ROS 2 package (ament_python) and the plain Python package alike."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'vla_attention'
+
+
+def share(folder):
+    """List the files of a folder for the package's share directory."""
+    return (f'share/{NAME}/{folder}', [str(path) for path in sorted(Path(folder).iterdir()) if path.is_file()])
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    packages=find_packages('src'),
+    package_dir={'': 'src'},
+    package_data={NAME: ['weights/*', '*/*.yaml']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        share('launch'),
+        share('config'),
+    ],
+    install_requires=['setuptools'],
+    extras_require={
+        'hub': ['transformers>=4.45', 'tokenizers', 'sentencepiece'],
+        'fast': ['openvino'],
+        'training': ['pybullet', 'matplotlib'],
+    },
+    zip_safe=False,
+    maintainer='vla_attention developers',
+    maintainer_email='vla-attention@users.noreply.github.com',
+    description='Tells the arm where to look: attention maps and focus regions from images and instructions.',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    entry_points={
+        'console_scripts': [
+            'vla-attention = vla_attention.cli:main',
+            'instruction_node = vla_attention.ros.instruction_node:main',
+            'attention_node = vla_attention.ros.attention_node:main',
+            'focus_node = vla_attention.ros.focus_node:main',
+            'moments_node = vla_attention.ros.moments_node:main',
+            'overlay_node = vla_attention.ros.overlay_node:main',
+            'scene_camera = vla_attention.ros.scene_camera:main',
+            'attention_stack = vla_attention.ros.attention_stack:main',
+        ],
+    },
+)

@@ -1,0 +1,36 @@
+"""A place to look at: the result type of the focus stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class FocusRegion:
+    """
+    One region of interest in the image, and in space where depth is known.
+
+    ``role`` is 'target', 'destination' or 'avoid'; ``phrase`` the words that it answers; ``score`` 0..1;
+    ``box`` (x0, y0, x1, y1) and ``point`` (x, y; the best place to look) in image pixels; ``mask`` (H, W)
+    uint8 0/255 of the image's size; ``track`` a number that stays the same from frame to frame (-1:
+    not tracked). With depth, in metres in the camera's optical frame (REP-103: z forward, x right,
+    y down): ``center`` (3,), ``size`` (3,) along the box's own axes, ``orientation`` quaternion
+    (x, y, z, w) of the box, ``points`` (N, 3) float32 and ``colors`` (N, 3) uint8 RGB. ``no_3d`` says why
+    there is no 3-D part although depth was given.
+    """
+
+    role: str
+    phrase: str
+    score: float
+    box: tuple[float, float, float, float]
+    point: tuple[float, float]
+    mask: np.ndarray
+    track: int = -1
+    center: np.ndarray | None = None
+    size: np.ndarray | None = None
+    orientation: np.ndarray | None = None
+    points: np.ndarray | None = None
+    colors: np.ndarray | None = None
+    no_3d: str = ''

@@ -1,0 +1,91 @@
+"""The stages in order: what the command line and the nodes both call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vla_attention.focus import FocusRegion, find_regions
+from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
+from vla_attention.language import Instruction, parse_instruction
+
+REGION_ROLES = ('target', 'destination', 'avoid')
+
+
+@dataclass(frozen=True)
+class Query:
+    """The phrases of an instruction, encoded: made once an instruction, used for every image."""
+
+    instruction: Instruction
+    roles: tuple[str, ...]      # one of REGION_ROLES a phrase
+    phrases: tuple[str, ...]    # in the order of execution within a role
+    encoded: Any
+
+    def indices(self, role: str) -> list[int]:
+        """Return which phrases have the role."""
+        return [index for index, have in enumerate(self.roles) if have == role]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The answer for one image: maps over the phrases of the query, and regions, best first within a role."""
+
+    query: Query
+    maps: AttentionMaps | None      # None when the query has no phrase
+    regions: tuple[FocusRegion, ...]
+
+    def of(self, role: str) -> list[FocusRegion]:
+        """Return the regions of one role, best first."""
+        return [region for region in self.regions if region.role == role]
+
+
+class Pipeline:
+    """Instruction and images in, attention and focus regions out."""
+
+    def __init__(self, backend: GroundingBackend | None = None, *,
+                 parse: Callable[[str], Instruction] = parse_instruction,
+                 presence_threshold: float = 0.5, max_regions: int = 5) -> None:
+        """
+        Put the stages together.
+
+        :param backend: what grounds phrases; the embedded model by default.
+        :param presence_threshold: a phrase whose presence (0..1) is below is "not in view".
+        :param max_regions: how many regions a phrase may have at most.
+        """
+        self.backend = backend if backend is not None else make_backend()
+        self.parse = parse
+        self.presence_threshold = presence_threshold
+        self.max_regions = max_regions
+
+    def instruct(self, instruction: str | Instruction) -> Query:
+        """Parse the instruction where it is text, and encode its phrases."""
+        if isinstance(instruction, str):
+            instruction = self.parse(instruction)
+        named = {'target': instruction.targets, 'destination': instruction.destinations,
+                 'avoid': instruction.avoided}
+        pairs = [(role, phrase) for role in REGION_ROLES for phrase in named[role]]
+        roles = tuple(role for role, _ in pairs)
+        phrases = tuple(phrase for _, phrase in pairs)
+        return Query(instruction, roles, phrases, self.backend.encode(phrases) if phrases else None)
+
+    def look(self, image: np.ndarray, query: Query) -> Look:
+        """
+        Attend to one image.
+
+        :param image: (H, W, 3) uint8 RGB.
+        :raises ValueError: another shape or dtype.
+        """
+        if not query.phrases:
+            return Look(query, None, ())
+        maps = self.backend.attend(image, query.encoded)
+        return Look(query, maps, tuple(self._regions(maps, query.roles)))
+
+    def _regions(self, maps: AttentionMaps, roles: Sequence[str]) -> list[FocusRegion]:
+        regions = []
+        for index, role in enumerate(roles):
+            if maps.presence[index] >= self.presence_threshold:
+                regions += find_regions(maps, index, role, max_regions=self.max_regions)
+        return regions

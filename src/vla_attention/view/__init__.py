@@ -1,0 +1,1 @@
+"""Attention you can see: overlays, heat maps, figures."""

@@ -1,0 +1,1 @@
+"""Visual attention: image -> patch tokens and bottom-up saliency."""
