@@ -48,8 +48,7 @@ class Pipeline:
     def __init__(self, backend: GroundingBackend | None = None, *,
                  parse: Callable[[str], Instruction] = parse_instruction,
                  presence_threshold: float = 0.5, max_regions: int = 5) -> None:
-        """
-        Put the stages together.
+        """Put the stages together.
 
         :param backend: what grounds phrases; the embedded model by default.
         :param presence_threshold: a phrase whose presence (0..1) is below is "not in view".
@@ -72,8 +71,7 @@ class Pipeline:
         return Query(instruction, roles, phrases, self.backend.encode(phrases) if phrases else None)
 
     def look(self, image: np.ndarray, query: Query) -> Look:
-        """
-        Attend to one image.
+        """Attend to one image.
 
         :param image: (H, W, 3) uint8 RGB.
         :raises ValueError: another shape or dtype.

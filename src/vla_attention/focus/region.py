@@ -9,8 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class FocusRegion:
-    """
-    One region of interest in the image, and in space where depth is known.
+    """One region of interest in the image, and in space where depth is known.
 
     ``role`` is 'target', 'destination' or 'avoid'; ``phrase`` the words that it answers; ``score`` 0..1;
     ``box`` (x0, y0, x1, y1) and ``point`` (x, y; the best place to look) in image pixels; ``mask`` (H, W)

@@ -12,8 +12,7 @@ HEADS = ('colour', 'space', 'kind', 'size')
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """
-    Attention of P phrases over the patch grid of one image.
+    """Attention of P phrases over the patch grid of one image.
 
     ``maps`` (P, rows, cols) float32 in 0..1; ``presence`` (P,) float32, probability that the thing is
     in view; ``heads`` {name: (P, rows, cols) float32} for at least :data:`HEADS`; ``words`` one

@@ -16,8 +16,7 @@ class BackendError(RuntimeError):
 
 
 class GroundingBackend(Protocol):
-    """
-    Encode phrases once, attend to each image.
+    """Encode phrases once, attend to each image.
 
     ``encode`` is called when the instruction changes and its result is kept; ``attend`` is called for
     each image with that result. Both may be called from different threads, one at a time.
@@ -30,8 +29,7 @@ class GroundingBackend(Protocol):
         """Return the backend's own encoding of P phrases (Korean or English, as written)."""
 
     def attend(self, image: np.ndarray, encoded: Any) -> AttentionMaps:
-        """
-        Return the attention of the encoded phrases over one image.
+        """Return the attention of the encoded phrases over one image.
 
         :param image: (H, W, 3) uint8 RGB.
         :raises ValueError: another shape or dtype.
@@ -49,8 +47,7 @@ BACKENDS = {
 
 
 def make_backend(name: str = 'embedded', **options: Any) -> GroundingBackend:
-    """
-    Make and load the backend called ``name``; ``options`` go to its constructor.
+    """Make and load the backend called ``name``; ``options`` go to its constructor.
 
     :raises BackendError: no such backend, or it cannot be loaded; the message says why.
     """

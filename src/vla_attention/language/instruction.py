@@ -13,8 +13,7 @@ HEADS = ('modifier', 'argument', 'action_order', 'time', 'cause')
 
 @dataclass(frozen=True)
 class Token:
-    """
-    One token of the instruction.
+    """One token of the instruction.
 
     ``start`` and ``end`` are character offsets into ``Instruction.text`` (end exclusive), ``role`` one
     of :data:`ROLES` or ``''``, ``weight`` the word's attention weight, 0 to 1.
@@ -29,8 +28,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Step:
-    """
-    One thing to do, or with ``avoid`` one thing that must not be done.
+    """One thing to do, or with ``avoid`` one thing that must not be done.
 
     Every span is text as written; an empty string says that the step does not name it. ``target`` is
     resolved where a pronoun stands for it ("place it": the cup of the step before).
@@ -46,8 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Instruction:
-    """
-    A parsed instruction.
+    """A parsed instruction.
 
     ``language`` is 'ko' or 'en' ('' when neither), ``roles`` maps each of :data:`ROLES` to its spans as
     written, in the order of the text, ``steps`` stand in the order of execution, ``heads`` maps each
@@ -89,8 +86,7 @@ class Instruction:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Instruction:
-        """
-        Read what :meth:`to_dict` wrote; heads are empty.
+        """Read what :meth:`to_dict` wrote; heads are empty.
 
         :raises ValueError: a field is missing or of the wrong type; the message names it.
         """

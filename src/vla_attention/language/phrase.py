@@ -8,8 +8,7 @@ from typing import Optional
 
 @dataclass(frozen=True)
 class Phrase:
-    """
-    A referring phrase ("red mug left of the laptop", "노트북 왼쪽에 있는 빨간 머그잔") taken apart.
+    """A referring phrase ("red mug left of the laptop", "노트북 왼쪽에 있는 빨간 머그잔") taken apart.
 
     Canonical values are English, whatever language the phrase is in, so that the next stage needs to
     know one word for each. Every field but ``text`` may be empty.
@@ -26,5 +25,5 @@ class Phrase:
     ordinal: int = 0                   # "second" -> 2, "last" -> -1, 0: none
     position: str = ''                 # in the image: "left", "right", "top", "bottom", "middle", "leftmost", ...
     relation: str = ''                 # "left_of", "right_of", "behind", "in_front_of", "on", "under", "in", "next_to", ...
-    reference: Optional['Phrase'] = None   # what the relation is to
+    reference: Optional[Phrase] = None   # what the relation is to
     unknown: tuple[str, ...] = ()      # words that no list knows

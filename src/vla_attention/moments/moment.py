@@ -9,8 +9,7 @@ PHASES = ('idle', 'approach', 'grasp', 'move', 'place', 'retreat')
 
 @dataclass(frozen=True)
 class Moment:
-    """
-    Phase and importance of one frame.
+    """Phase and importance of one frame.
 
     ``time`` in seconds (of the image's stamp), ``phase`` one of :data:`PHASES`, ``probabilities``
     {phase: 0..1} that sum to 1, ``importance`` 0..1, ``focus_area`` (x0, y0, x1, y1) in image pixels
