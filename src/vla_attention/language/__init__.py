@@ -1,6 +1,7 @@
 """Language attention: text -> Instruction."""
 
 from vla_attention.language.instruction import Instruction, Step, Token
+from vla_attention.language.parser import InstructionParser, parse_instruction
 from vla_attention.language.phrase import Phrase
 
-__all__ = ['Instruction', 'Phrase', 'Step', 'Token']
+__all__ = ['Instruction', 'InstructionParser', 'Phrase', 'Step', 'Token', 'parse_instruction']
