@@ -1,0 +1,153 @@
+"""What a node knows of its own health, as one DiagnosticStatus that a technician understands."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+RECENT = 10.0       # seconds that a problem stays in the status after it happened last
+MAX_LATENCY = 60.0  # seconds; beyond this the stamp is not of this clock (a bag without use_sim_time)
+
+OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR,
+                          DiagnosticStatus.STALE)
+
+
+class Source:
+    """One thing that must keep coming (an image topic) or must come once (an instruction)."""
+
+    def __init__(self, name: str, timeout: Callable[[], float] | None, missing: str) -> None:
+        self.name = name
+        self.timeout = timeout    # seconds without a message before it is missed; None: once is enough
+        self.missing = missing    # what is said before the first message
+        self.since = time.monotonic()
+        self.last: float | None = None
+
+    def complaint(self, now: float) -> tuple[bytes, str] | None:
+        """Return level and text where the source is missing, else None."""
+        if self.last is None:
+            if self.timeout is None or now - self.since > self.timeout():
+                return WARN, self.missing
+            return None
+        if self.timeout is not None and now - self.last > self.timeout():
+            return STALE, f'no {self.name} for {now - self.last:.0f} s'
+        return None
+
+
+class Health:
+    """Counters, latencies, sources and problems of one node; any thread may report.
+
+    Levels: OK; WARN where something is missing that never came, or a problem happened in the last 10 s; STALE
+    where a stream has stopped; ERROR where the node cannot work (configure failed, work raised).
+    """
+
+    def __init__(self, name: str, hardware_id: str = '') -> None:
+        self._lock = threading.Lock()
+        self._name = name
+        self.hardware_id = hardware_id
+        self._counts: Counter[str] = Counter()
+        self._latencies: deque[tuple[float, float]] = deque(maxlen=512)  # (when, seconds)
+        self._facts: dict[str, str] = {}
+        self._sources: dict[str, Source] = {}
+        self._problems: dict[str, tuple[float, bytes, str]] = {}
+        self._standing: dict[str, tuple[bytes, str]] = {}
+
+    def expect(self, key: str, name: str, *, timeout: Callable[[], float] | None, missing: str) -> None:
+        """Say when the source ``key`` is missing, from now on; see :class:`Source`."""
+        with self._lock:
+            self._sources[key] = Source(name, timeout, missing)
+
+    def no_longer_expect(self) -> None:
+        """Forget all sources (the node is not active)."""
+        with self._lock:
+            self._sources.clear()
+
+    def came(self, key: str) -> None:
+        """Note that the source has sent something."""
+        with self._lock:
+            if key in self._sources:
+                self._sources[key].last = time.monotonic()
+
+    def missing(self, key: str) -> str:
+        """Return what there is to say of the source where it is missing, else ''."""
+        with self._lock:
+            source = self._sources.get(key)
+            complaint = source.complaint(time.monotonic()) if source else None
+        return complaint[1] if complaint else ''
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Add to a counter, for example 'replaced'."""
+        with self._lock:
+            self._counts[what] += number
+
+    def counted(self, what: str) -> int:
+        """Return a counter."""
+        with self._lock:
+            return self._counts[what]
+
+    def done(self, latency: float) -> None:
+        """Note that one result went out, ``latency`` seconds after its image was taken."""
+        with self._lock:
+            self._latencies.append((time.monotonic(), latency))
+            self._counts['worked on'] += 1
+
+    def fact(self, key: str, value: object) -> None:
+        """Set a line that is always shown, for example the device."""
+        with self._lock:
+            self._facts[key] = str(value)
+
+    def problem(self, key: str, text: str, level: bytes = WARN) -> None:
+        """Note a problem that just happened; it leaves the status 10 s after it happened last."""
+        with self._lock:
+            self._problems[key] = (time.monotonic(), level, text)
+            self._counts['problems'] += 1
+            self._facts['last problem'] = text
+
+    def standing(self, key: str, text: str, level: bytes = WARN) -> None:
+        """Set a problem that lasts until it is set to ''."""
+        with self._lock:
+            if text:
+                self._standing[key] = (level, text)
+            else:
+                self._standing.pop(key, None)
+
+    def status(self) -> DiagnosticStatus:
+        """Return the status now."""
+        now = time.monotonic()
+        with self._lock:
+            complaints = [complaint for source in self._sources.values()
+                          if (complaint := source.complaint(now)) is not None]
+            complaints += self._standing.values()
+            self._problems = {key: problem for key, problem in self._problems.items()
+                              if now - problem[0] < RECENT}
+            complaints += [(level, text) for _, level, text in self._problems.values()]
+            values = dict(self._facts)
+            values.update({f'age of {source.name} (s)': f'{now - source.last:.1f}'
+                           for source in self._sources.values() if source.last is not None})
+            values.update(self._speed(now))
+            values.update({key: str(number) for key, number in sorted(self._counts.items())})
+        # a node that cannot work outranks one that hears nothing
+        rank = {OK: 0, WARN: 1, STALE: 2, ERROR: 3}
+        complaints.sort(key=lambda complaint: -rank[complaint[0]])
+        return DiagnosticStatus(
+            level=complaints[0][0] if complaints else OK, name=self._name, hardware_id=self.hardware_id,
+            message='; '.join(text for _, text in complaints) or 'working',
+            values=[KeyValue(key=key, value=value) for key, value in values.items()])
+
+    def _speed(self, now: float) -> dict[str, str]:
+        recent = [(when, latency) for when, latency in self._latencies if now - when < RECENT]
+        values = {'rate (Hz)': f'{len(recent) / RECENT:.1f}'}
+        if len(recent) > 1:  # from first to last, so that the figure is right before 10 s are over
+            values['rate (Hz)'] = f'{(len(recent) - 1) / max(recent[-1][0] - recent[0][0], 1e-3):.1f}'
+            if now - recent[-1][0] > RECENT / 2:
+                values['rate (Hz)'] = '0.0'
+        ordered = sorted(latency for _, latency in recent if 0 <= latency < MAX_LATENCY)
+        if ordered:
+            values['latency p50 (ms)'] = f'{ordered[len(ordered) // 2] * 1e3:.1f}'
+            values['latency p95 (ms)'] = f'{ordered[int(len(ordered) * 0.95)] * 1e3:.1f}'
+        elif recent:
+            values['latency'] = 'unknown: the stamps are not of this clock (use_sim_time?)'
+        return values

@@ -1,0 +1,80 @@
+"""A perception node that works on the newest image of a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from vla_attention.ros import qos
+from vla_attention.ros.messages import ImageError, read_rgb, seconds
+from vla_attention.ros.parameters import Setting
+from vla_attention.ros.perception_node import PerceptionNode
+
+JUMP = 0.5  # seconds that stamps may go back before that counts as a jump (a bag that starts over)
+
+SETTINGS = (
+    Setting('image_transport', 'raw', 'Take `image` (sensor_msgs/Image) or `image/compressed` '
+            '(sensor_msgs/CompressedImage). Takes hold when the node is activated next.',
+            choices=('raw', 'compressed')),
+    Setting('image_timeout', 3.0, 'Seconds without an image after which diagnostics say so.',
+            low=0.1, high=3600.0),
+)
+
+
+class ImageNode(PerceptionNode):
+    """
+    Takes `image`, or `image/compressed`, decodes it in a thread of its own, and calls :meth:`look`.
+
+    A node that derives from it adds :data:`SETTINGS` to its table and, where it overrides :meth:`activate`,
+    calls this one last. Images that cannot be read are refused with one throttled warning that names topic,
+    field and value.
+    """
+
+    def look(self, image: np.ndarray, header: Header) -> None:
+        """
+        Work on one image, in the worker's thread.
+
+        :param image: (H, W, 3) uint8 RGB, perhaps the message's own memory: not to be written into.
+        :param header: goes into every message that comes of it, as it is.
+        """
+        raise NotImplementedError
+
+    def time_jumped_back(self) -> None:
+        """Forget what was remembered of images that are now in the future."""
+
+    def activate(self) -> None:
+        """Start to take images."""
+        compressed = self.parameters['image_transport'] == 'compressed'
+        topic = 'image/compressed' if compressed else 'image'
+        self._image_topic = self.resolve_topic_name(topic)
+        self._newest = float('-inf')
+        self._image_worker = self.worker(self._work)
+        self.health.expect('image', f'image on {self._image_topic}',
+                           timeout=lambda: self.parameters['image_timeout'],
+                           missing=f'no image on {self._image_topic} yet; is the camera on, is `image` remapped?')
+        self.subscribe(CompressedImage if compressed else Image, topic, self._take, qos.sensor())
+
+    def _take(self, message: Any) -> None:
+        self.health.came('image')
+        self.health.count('images')
+        if self._image_worker.put(message):
+            self.health.count('replaced')
+
+    def _work(self, message: Any) -> None:
+        try:
+            image = read_rgb(message)
+        except ImageError as error:
+            self.health.count('refused')
+            self.complain('image', f'{self._image_topic}: {error}; the image is left out')
+            return
+        time = seconds(message.header)
+        if time < self._newest - JUMP:
+            self.get_logger().info(f'stamps on {self._image_topic} went back by {self._newest - time:.1f} s; '
+                                   'what was remembered is dropped')
+            self.time_jumped_back()
+        self._newest = time
+        self.look(image, message.header)
+        self.health.done(self.age(message.header))

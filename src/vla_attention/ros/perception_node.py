@@ -1,0 +1,286 @@
+"""The lifecycle node that all nodes here are: parameters, topics, health, workers, and an orderly end."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.time import Time
+from std_msgs.msg import Header
+
+from vla_attention.ros import health, qos
+from vla_attention.ros.health import Health
+from vla_attention.ros.parameters import READ_ONLY, ParameterError, Parameters, Setting
+from vla_attention.ros.topics import Input, Output, Topics
+from vla_attention.ros.worker import NewestWorker
+
+THROTTLE = 5.0  # seconds between two warnings about the same thing
+
+SETTINGS = (
+    Setting('autostart', True, 'Configure and activate at start; false leaves both to a lifecycle manager.',
+            when=READ_ONLY),
+)
+
+
+class PerceptionNode(LifecycleNode):
+    """What the nodes have in common.
+
+    A node derives from it, declares its :class:`Setting` table, and fills in :meth:`configure` (load what is
+    heavy, make outputs), :meth:`activate` (open subscriptions, start workers) and :meth:`cleanup` (let go of
+    what configure loaded). Subscriptions and workers end by themselves on deactivate, outputs on cleanup.
+    Whatever ``configure`` or ``activate`` raises makes the transition fail, with the reason in the log and
+    in diagnostics, and it can be tried again.
+    """
+
+    def __init__(self, name: str, settings: Sequence[Setting] = (), *, topics: Topics | None = None,
+                 **node_options: Any) -> None:
+        """Make the node, unconfigured.
+
+        :param settings: the node's own parameters; ``autostart`` is added.
+        :param topics: given where nodes share a process (see :mod:`vla_attention.ros.topics`).
+        :raises ParameterError: a parameter that the node was started with is refused.
+        """
+        super().__init__(name, **node_options)
+        self.state = 'unconfigured'
+        self.health = Health(self.get_fully_qualified_name().lstrip('/'))
+        self._topics = topics if topics is not None else Topics()
+        self._inputs: list[Input] = []
+        self._outputs: list[Output] = []
+        self._workers: list[NewestWorker] = []
+        self._callback_lock = threading.RLock()
+        self._warned: dict[str, tuple[float, int]] = {}
+        self.parameters = Parameters(self, (*SETTINGS, *settings),
+                                     configurable=lambda: self.state == 'unconfigured')
+        # absolute by convention: one /diagnostics for the whole robot
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.result())
+        self._tick_timer = self.create_timer(1.0, self._tick, callback_group=ReentrantCallbackGroup())
+
+    # ---- what a node fills in
+
+    def configure(self) -> None:
+        """Load what is heavy and make the outputs."""
+
+    def activate(self) -> None:
+        """Open subscriptions and start workers."""
+
+    def deactivate(self) -> None:
+        """End what activate began, besides subscriptions and workers."""
+
+    def cleanup(self) -> None:
+        """Let go of what configure loaded."""
+
+    def tick(self) -> None:
+        """Do what is to be done once a second (in wall time)."""
+
+    # ---- what a node uses
+
+    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None],
+                  profile: QoSProfile) -> None:
+        """Subscribe until deactivate; callbacks of one node never overlap.
+
+        An exception from the callback is logged with what it was about and shown in diagnostics.
+        """
+        def guarded(message: Any) -> None:
+            with self._callback_lock:
+                if self.state == 'active':
+                    try:
+                        callback(message)
+                    except Exception as error:
+                        self.failed(error)
+
+        def incompatible(event: Any) -> None:
+            self.complain(topic, f'{self.resolve_topic_name(topic)}: a publisher offers another QoS '
+                          f'({qos_policy_name_from_kind(event.last_policy_kind)}) than is asked for, '
+                          'nothing will come from it; set qos_overrides on one side')
+
+        self._inputs.append(self._topics.subscribe(
+            Input(self, message_type, topic, guarded, profile, incompatible)))
+
+    def output(self, message_type: type, topic: str, profile: QoSProfile | None = None) -> Output:
+        """Make a publisher that lasts until cleanup and is silent while the node is not active."""
+        def incompatible(event: Any) -> None:
+            self.complain(topic, f'{self.resolve_topic_name(topic)}: a subscriber asks for another QoS '
+                          f'({qos_policy_name_from_kind(event.last_policy_kind)}) than is offered, '
+                          'nothing will reach it; set qos_overrides on one side')
+
+        output = Output(self, self._topics, message_type, topic, profile or qos.result(), incompatible)
+        self._outputs.append(output)
+        return output
+
+    def worker(self, work: Callable[[Any], None]) -> NewestWorker:
+        """Start a worker that lasts until deactivate."""
+        worker = NewestWorker(work, failed=self.failed)
+        self._workers.append(worker)
+        return worker
+
+    def complain(self, key: str, text: str) -> None:
+        """Warn of a problem: in diagnostics at once, in the log at most every 5 s a key."""
+        self.health.problem(key, text)
+        now = time.monotonic()
+        last, left_out = self._warned.get(key, (-THROTTLE, 0))
+        if now - last < THROTTLE:
+            self._warned[key] = (last, left_out + 1)
+            return
+        self._warned[key] = (now, 0)
+        self.get_logger().warning(f'{text} ({left_out} more since the last warning)' if left_out else text)
+
+    def failed(self, error: Exception) -> None:
+        """Report an exception that nobody expected; the node goes on."""
+        where = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+        place = f' at {where.name}:{where.lineno}' if where else ''
+        text = f'{type(error).__name__}{place}: {error}'
+        self.complain('error', text)
+        self.health.problem('error', text, health.ERROR)
+        self.get_logger().debug(''.join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+    def age(self, header: Header) -> float:
+        """Return the seconds from the header's stamp to now by the node's clock."""
+        stamp = Time.from_msg(header.stamp, clock_type=self.get_clock().clock_type)
+        return (self.get_clock().now() - stamp).nanoseconds * 1e-9
+
+    # ---- lifecycle
+
+    def start(self) -> None:
+        """Configure and activate where ``autostart`` is set."""
+        if self.parameters['autostart'] and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: Any) -> TransitionCallbackReturn:
+        """See :meth:`configure`."""
+        try:
+            self.configure()
+        except Exception as error:
+            self._transition_failed('configure', error)
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        self.state = 'inactive'
+        self.health.standing('transition', '')
+        return super().on_configure(state)
+
+    def on_activate(self, state: Any) -> TransitionCallbackReturn:
+        """See :meth:`activate`."""
+        for output in self._outputs:
+            output.enabled = True
+        self.state = 'active'
+        try:
+            self.activate()
+        except Exception as error:
+            self._transition_failed('activate', error)
+            self._stop()
+            return TransitionCallbackReturn.FAILURE
+        self.health.standing('transition', '')
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
+        """See :meth:`deactivate`."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: Any) -> TransitionCallbackReturn:
+        """See :meth:`cleanup`."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
+        """Stop and let go, from any state."""
+        self.close()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: Any) -> TransitionCallbackReturn:
+        """Go back to unconfigured, from where it can be tried again."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """Stop workers and let go of everything; the node may be destroyed then."""
+        if self.state == 'active':
+            self._stop()
+        if self.state == 'inactive':
+            self._release()
+
+    def _stop(self) -> None:
+        self.state = 'inactive'  # callbacks that still come do nothing
+        for entry in self._inputs:
+            self._topics.unsubscribe(entry)
+        self._inputs.clear()
+        for worker in self._workers:
+            if not worker.stop():
+                self.get_logger().warning('work on the last image has not ended within 10 s')
+        self._workers.clear()
+        self.deactivate()
+        for output in self._outputs:
+            output.enabled = False
+        self.health.no_longer_expect()
+
+    def _release(self) -> None:
+        for output in self._outputs:
+            output.close()
+        self._outputs.clear()
+        self.cleanup()
+        self.state = 'unconfigured'
+
+    def _transition_failed(self, transition: str, error: Exception) -> None:
+        text = f'cannot {transition}: {error}'
+        self.health.standing('transition', text, health.ERROR)
+        self.get_logger().error(text)
+        self.get_logger().debug(traceback.format_exc())
+
+    def _tick(self) -> None:
+        self.tick()
+        self.health.fact('state', self.state)
+        array = DiagnosticArray(status=[self.health.status()])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+
+def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None) -> int:
+    """Run nodes in one executor until Ctrl-C, SIGTERM or shutdown; what ``main`` of every node is.
+
+    :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
+    """
+    nodes: list[PerceptionNode] = []
+    try:
+        rclpy.init(args=arguments)
+        executor = SingleThreadedExecutor()
+        for make_node in make:
+            nodes.append(make_node())
+            executor.add_node(nodes[-1])
+        for node in nodes:
+            node.start()
+        _spin(executor, nodes)
+    except ParameterError as error:
+        print(f'refused: {error}', file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:
+        if rclpy.ok():  # what fails because Ctrl-C came while nodes were starting is no failure
+            raise
+    finally:
+        for node in nodes:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin(executor: SingleThreadedExecutor, nodes: Sequence[PerceptionNode]) -> None:
+    while rclpy.ok():
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+        except Exception as error:
+            # rclpy lets errors of its own callbacks out (a transition that the state does not have, for one);
+            # a robot's eyes must not close over that
+            nodes[0].failed(error)

@@ -1,0 +1,44 @@
+"""Quality of service of every topic, by what the topic carries.
+
+Each function makes a new profile, because rclpy writes ``qos_overrides`` parameters into the one it is given.
+"""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+
+def sensor() -> QoSProfile:
+    """Take images as a subscriber: best effort, the newest one only. Fits every publisher."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT,
+                      durability=DurabilityPolicy.VOLATILE)
+
+
+def camera() -> QoSProfile:
+    """Offer images as a camera: reliable, the newest one only. Fits every volatile subscriber."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE,
+                      durability=DurabilityPolicy.VOLATILE)
+
+
+def result() -> QoSProfile:
+    """Give results: reliable, the last five."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE,
+                      durability=DurabilityPolicy.VOLATILE)
+
+
+def command() -> QoSProfile:
+    """Take instructions: reliable, a burst kept whole; volatile, so that ``ros2 topic pub`` matches."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE,
+                      durability=DurabilityPolicy.VOLATILE)
+
+
+def latched() -> QoSProfile:
+    """Keep the last one for late subscribers (transient local)."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE,
+                      durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def overridable() -> QoSOverridingOptions:
+    """Let ``qos_overrides`` parameters decide on history, depth and reliability."""
+    return QoSOverridingOptions.with_default_policies()
