@@ -1,0 +1,167 @@
+"""From the attention map of one phrase to regions of the image: parts, masks, boxes finer than a patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vla_attention.focus.region import FocusRegion
+from vla_attention.grounding.attention_maps import AttentionMaps
+
+OUTLINE = 0.5       # a part's outline lies where its map falls to this share of the part's own peak
+RIVAL = 0.5         # a part whose peak is below this share of the best part's peak is background
+MIN_PEAK = 1e-3     # a map that nowhere rises above this looks nowhere
+MIN_PIXELS = 12     # a part with fewer pixels is a speck
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A connected part of a map: window (x0, y0, x1, y1), mask within the window, peak and sum of the map."""
+
+    window: tuple[int, int, int, int]
+    mask: np.ndarray
+    peak: float
+    mass: float
+
+
+def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | None = None,
+                 max_regions: int = 5) -> list[FocusRegion]:
+    """Find where one phrase looks.
+
+    The finest map that the backend gives (``maps.masks``, else the patch map) is brought to the size of
+    the image by linear interpolation, so that an outline falls between patch centres where the values say
+    so, and cut into connected parts, each at :data:`OUTLINE` of its own peak. Where the backend has boxes
+    (``maps.boxes``), the parts are what lies in them.
+
+    The score is the presence of the phrase times, for a phrase that means one thing, the part's share of
+    the attention of all parts: two equally good answers get half each.
+
+    :param index: which phrase of ``maps``.
+    :param role: 'target', 'destination' or 'avoid'; kept in the regions.
+    :param plural: several regions ("the cups") or the best alone ("the cup"); by default the phrase tells.
+    :param max_regions: at most so many regions.
+    :return: best first; empty when the map looks nowhere.
+    :raises ValueError: no such phrase, a map that is not two-dimensional, ``max_regions`` below 1.
+    """
+    if not 0 <= index < len(maps.phrases):
+        raise ValueError(f'index is {index}, but there are {len(maps.phrases)} phrases')
+    if max_regions < 1:
+        raise ValueError(f'max_regions is {max_regions}; it must be at least 1')
+    phrase = maps.phrases[index]
+    if plural is None:
+        plural = _is_plural(phrase)
+    heat = _at_image_size(maps.maps[index] if maps.masks is None else maps.masks[index], maps.image_size)
+    boxes = maps.boxes[index] if maps.boxes else None
+    if boxes is not None and len(boxes):
+        return _from_boxes(heat, boxes, role, phrase, max_regions if plural else 1)
+    parts = _parts(heat)
+    if not parts:
+        return []
+    presence = float(np.clip(maps.presence[index], 0.0, 1.0))
+    total = sum(part.mass for part in parts)
+    best = max(part.mass for part in parts)
+    scores = [presence * part.mass / (best if plural else total) for part in parts]
+    order = np.argsort(scores)[::-1][:max_regions if plural else 1]
+    return [_region(heat, parts[i], role, phrase, scores[i]) for i in order]
+
+
+def _is_plural(phrase: str) -> bool:
+    try:
+        from vla_attention.language.phrase import parse_phrase
+    except ImportError:
+        return False
+    return parse_phrase(phrase).plural
+
+
+def _at_image_size(heat: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Bring a map over the whole image to the image's size: (H, W) float32, without NaN."""
+    if heat.ndim != 2 or 0 in heat.shape:
+        raise ValueError(f'a map has the shape {heat.shape}; it must be (rows, columns)')
+    heat = np.nan_to_num(np.asarray(heat, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    width, height = image_size
+    if heat.shape == (height, width):
+        return heat
+    return cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _parts(heat: np.ndarray) -> list[_Part]:
+    """Cut a map into connected parts.
+
+    A first cut at a low level, common to all, finds what belongs together at most; a second one, at
+    :data:`OUTLINE` of its own peak, draws each outline and parts neighbours that a valley lies between.
+    """
+    peak = float(heat.max())
+    if peak < MIN_PEAK:
+        return []
+    parts = []
+    for window, inside in _components(heat >= OUTLINE * RIVAL * peak):
+        crop = np.where(inside, _crop(heat, window), 0.0)
+        own_peak = float(crop.max())
+        if own_peak < RIVAL * peak:
+            continue
+        left, top = window[:2]
+        for (x0, y0, x1, y1), mask in _components(crop >= OUTLINE * own_peak):
+            values = crop[y0:y1, x0:x1][mask]
+            if float(values.max()) >= RIVAL * peak:
+                parts.append(_Part((left + x0, top + y0, left + x1, top + y1), mask,
+                                   float(values.max()), float(values.sum())))
+    return parts
+
+
+def _components(mask: np.ndarray) -> list[tuple[tuple[int, int, int, int], np.ndarray]]:
+    """Return (window, mask within the window) for each connected part that is more than a speck."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    found = []
+    for label in range(1, count):
+        x, y, width, height, area = (int(value) for value in stats[label])
+        if area >= MIN_PIXELS:
+            window = (x, y, x + width, y + height)
+            found.append((window, _crop(labels, window) == label))
+    return found
+
+
+def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str,
+                count: int) -> list[FocusRegion]:
+    """Take the backend's own boxes; the mask is the part of the map in each, all of it where it is flat."""
+    height, width = heat.shape
+    regions = []
+    for x0, y0, x1, y1, score in np.asarray(boxes, float)[:count]:
+        box = tuple(float(v) for v in np.clip((x0, y0, x1, y1), 0, (width, height, width, height)))
+        window = (int(box[0]), int(box[1]), int(np.ceil(box[2])), int(np.ceil(box[3])))
+        crop = _crop(heat, window)
+        if crop.size == 0:
+            continue
+        peak = float(crop.max())
+        mask = crop >= OUTLINE * peak if peak >= MIN_PEAK else np.ones(crop.shape, bool)
+        part = _Part(window, mask, peak, float(crop[mask].sum()))
+        region = _region(heat, part, role, phrase, float(np.clip(score, 0.0, 1.0)))
+        regions.append(FocusRegion(role, phrase, region.score, box, region.point, region.mask))
+    return regions
+
+
+def _region(heat: np.ndarray, part: _Part, role: str, phrase: str, score: float) -> FocusRegion:
+    x0, y0, x1, y1 = part.window
+    mask = np.zeros(heat.shape, np.uint8)
+    _crop(mask, part.window)[part.mask] = 255
+    return FocusRegion(role, phrase, float(score), (float(x0), float(y0), float(x1), float(y1)),
+                       _best_point(_crop(heat, part.window), part), mask)
+
+
+def _best_point(heat: np.ndarray, part: _Part) -> tuple[float, float]:
+    """Return the best place to look: high in the map and deep in the mask, and so always on the region.
+
+    The centre of mass would lie beside a region that is bent or has a hole.
+    """
+    padded = cv2.copyMakeBorder(part.mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    row, column = np.unravel_index(int(np.argmax(depth * heat)), depth.shape)
+    if not part.mask[row, column]:      # a map that is zero all over the box
+        row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return part.window[0] + float(column) + 0.5, part.window[1] + float(row) + 0.5
+
+
+def _crop(array: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    x0, y0, x1, y1 = window
+    return array[y0:y1, x0:x1]
