@@ -25,8 +25,7 @@ SETTINGS = (
 
 
 class ImageNode(PerceptionNode):
-    """
-    Takes `image`, or `image/compressed`, decodes it in a thread of its own, and calls :meth:`look`.
+    """Takes `image`, or `image/compressed`, decodes it in a thread of its own, and calls :meth:`look`.
 
     A node that derives from it adds :data:`SETTINGS` to its table and, where it overrides :meth:`activate`,
     calls this one last. Images that cannot be read are refused with one throttled warning that names topic,
@@ -34,8 +33,7 @@ class ImageNode(PerceptionNode):
     """
 
     def look(self, image: np.ndarray, header: Header) -> None:
-        """
-        Work on one image, in the worker's thread.
+        """Work on one image, in the worker's thread.
 
         :param image: (H, W, 3) uint8 RGB, perhaps the message's own memory: not to be written into.
         :param header: goes into every message that comes of it, as it is.
@@ -54,7 +52,7 @@ class ImageNode(PerceptionNode):
         self._image_worker = self.worker(self._work)
         self.health.expect('image', f'image on {self._image_topic}',
                            timeout=lambda: self.parameters['image_timeout'],
-                           missing=f'no image on {self._image_topic} yet; is the camera on, is `image` remapped?')
+                           missing=f'no image on {self._image_topic} yet: is the camera on, is it remapped?')
         self.subscribe(CompressedImage if compressed else Image, topic, self._take, qos.sensor())
 
     def _take(self, message: Any) -> None:
