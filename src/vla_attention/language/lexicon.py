@@ -1,0 +1,74 @@
+"""The bilingual lexicon of referring phrases: which canonical value a word stands for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+FIELDS = ('kinds', 'colours', 'materials', 'sizes', 'ordinals', 'positions', 'relations')
+
+
+class Lexicon:
+    """Words of both languages and what they mean.
+
+    ``words[language][field]`` maps a word (English in lower case) to its canonical value for each of
+    :data:`FIELDS`; ``names[kind]`` holds what a kind is called, {'en': [...], 'ko': [...]}, the usual name
+    first; ``like[kind]`` lists kinds that look alike, or the members of a group.
+    """
+
+    def __init__(self, data: dict[str, dict[Any, dict[str, list[str]]]]) -> None:
+        """Read the tables of ``lexicon.yaml``.
+
+        :raises ValueError: a table is missing, or a kind is said to be like one that is not there.
+        """
+        missing = [name for name in FIELDS if name not in data]
+        if missing:
+            raise ValueError(f'the lexicon lacks {", ".join(missing)}')
+        self.words: dict[str, dict[str, dict[str, Any]]] = {language: {} for language in ('en', 'ko')}
+        for name in FIELDS:
+            for language in ('en', 'ko'):
+                table: dict[str, Any] = {}
+                if language == 'en' and name != 'relations':
+                    # a canonical name means itself, whatever other entry has it for a synonym
+                    table.update((str(key).replace('_', ' '), key) for key in data[name])
+                for key, entry in data[name].items():
+                    for word in entry.get(language, []):
+                        table.setdefault(word, key)
+                self.words[language][name] = table
+        self.names = {kind: {'en': [kind, *entry.get('en', [])], 'ko': list(entry.get('ko', []))}
+                      for kind, entry in data['kinds'].items()}
+        self.like = {kind: tuple(entry.get('like', ())) for kind, entry in data['kinds'].items()}
+        strange = {other for others in self.like.values() for other in others} - set(self.like)
+        if strange:
+            raise ValueError(f'the lexicon has no kind {", ".join(sorted(strange))}')
+
+    def lookup(self, field: str, word: str, language: str) -> Any:
+        """Return the canonical value of a word (English: also of a plural), or None."""
+        table = self.words[language][field]
+        if language == 'ko' or word in table:
+            return table.get(word)
+        return next((table[form] for form in singular_forms(word) if form in table), None)
+
+
+def singular_forms(word: str) -> list[str]:
+    """Return what an English plural may be the plural of: "boxes" -> ["boxe", "box"]."""
+    forms = []
+    if word.endswith('ves'):
+        forms += [word[:-3] + 'fe', word[:-3] + 'f']
+    if word.endswith('ies'):
+        forms.append(word[:-3] + 'y')
+    if word.endswith('s') and not word.endswith('ss'):
+        forms.append(word[:-1])
+    if word.endswith('es'):
+        forms.append(word[:-2])
+    return forms
+
+
+@lru_cache(maxsize=1)
+def load_lexicon() -> Lexicon:
+    """Return the package's lexicon, read once."""
+    text = files(__package__).joinpath('lexicon.yaml').read_text(encoding='utf-8')
+    return Lexicon(yaml.safe_load(text))
