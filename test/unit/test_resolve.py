@@ -15,6 +15,7 @@ from vla_attention.grounding.resolve import (
     resolve,
     resolve_parts,
 )
+from vla_attention.language.lexicon import load_lexicon
 from vla_attention.language.phrase import Phrase
 
 SIZE = (640, 480)
@@ -71,7 +72,7 @@ def test_the_middle_one_of_three():
 
 
 @pytest.mark.parametrize(('position', 'answer'), [
-    ('top_left', 0), ('top_right', 1), ('bottom_left', 2), ('bottom_right', 3), ('far', None), ('middle', 4)])
+    ('top_left', 0), ('top_right', 1), ('bottom_left', 2), ('bottom_right', 3), ('back', None), ('middle', 4)])
 def test_corners(position, answer):
     five = boxes((60, 60, 40, 40), (580, 60, 40, 40), (60, 420, 40, 40), (580, 420, 40, 40),
                  (320, 240, 40, 40))
@@ -177,6 +178,14 @@ def test_no_candidates_and_one_candidate(fields):
     assert none.shape == (0,) and none.dtype == np.float32
     one = resolve(phrase(**fields), boxes((200, 200, 50, 50)), image_size=SIZE, references=LAPTOP)
     assert np.isfinite(one).all() and 0 <= one[0] <= 1
+
+
+def test_every_word_of_the_lexicon_can_be_resolved():
+    words = load_lexicon().words
+    for language in ('en', 'ko'):
+        assert set(words[language]['relations'].values()) <= RELATIONS
+        assert set(words[language]['positions'].values()) <= POSITIONS
+        assert set(words[language]['sizes'].values()) <= SIZES
 
 
 box = st.tuples(st.floats(10, 630), st.floats(10, 470), st.floats(4, 200), st.floats(4, 200),

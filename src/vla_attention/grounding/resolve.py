@@ -13,12 +13,12 @@ from vla_attention.language.phrase import Phrase
 RELATIONS = PAIR_RELATIONS | {'closest_to', 'farthest_from'}
 # canonical position -> direction (x right, y down) in which it lies, (0, 0) for the middle
 _SIDES = {
-    'left': (-1, 0), 'right': (1, 0), 'top': (0, -1), 'bottom': (0, 1), 'far': (0, -1), 'near': (0, 1),
+    'left': (-1, 0), 'right': (1, 0), 'top': (0, -1), 'bottom': (0, 1),
     'back': (0, -1), 'front': (0, 1), 'middle': (0, 0), 'top_left': (-1, -1), 'top_right': (1, -1),
     'bottom_left': (-1, 1), 'bottom_right': (1, 1),
 }
 _EXTREMES = {'leftmost': (-1, 0), 'rightmost': (1, 0), 'topmost': (0, -1), 'bottommost': (0, 1),
-             'farthest': (0, -1), 'nearest': (0, 1)}
+             'backmost': (0, -1), 'frontmost': (0, 1)}
 POSITIONS = frozenset(_SIDES) | frozenset(_EXTREMES) | {'edge', 'corner'}
 # canonical size -> (what is measured, +1 for more of it and -1 for less, how sharply)
 _SIZES = {
