@@ -1,0 +1,103 @@
+"""Frames with their times, from a video file or a folder of images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
+DEFAULT_FOLDER_FPS = 10.0
+
+
+class FrameError(ValueError):
+    """Frames cannot be read; the message names the file and says why."""
+
+
+class FolderFrames:
+    """The images of a folder in the order of their names, one every 1 / fps seconds."""
+
+    def __init__(self, folder: Path, fps: float = DEFAULT_FOLDER_FPS) -> None:
+        """List the folder.
+
+        :raises FrameError: it holds no image.
+        """
+        self.paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        self.fps = fps
+        if not self.paths:
+            raise FrameError(f'{folder} holds no image ({", ".join(IMAGE_SUFFIXES)})')
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (time in seconds, (H, W, 3) uint8 RGB)."""
+        for number, path in enumerate(self.paths):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is None:
+                raise FrameError(f'{path} is no image that OpenCV can read')
+            yield number / self.fps, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+class VideoFrames:
+    """The frames of a video file; times are the container's, or counted where ``fps`` is given."""
+
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        """Open the file.
+
+        :param fps: frames per second of real time, where it differs from what the file says.
+        :raises FrameError: OpenCV cannot read it.
+        """
+        self.path = path
+        capture = self._open()
+        stated = capture.get(cv2.CAP_PROP_FPS)
+        self._length = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        capture.release()
+        self.fps = fps if fps is not None else (stated if math.isfinite(stated) and stated > 0 else 0.0)
+        if self.fps <= 0:
+            raise FrameError(f'{path} does not say how many frames per second it has: give --fps')
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self.path))
+        if not capture.isOpened():
+            raise FrameError(f'{self.path} is no video that OpenCV can read')
+        return capture
+
+    def __len__(self) -> int:
+        """Return how many frames the file says that it has (an estimate for some containers)."""
+        return self._length
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (time in seconds, (H, W, 3) uint8 RGB)."""
+        capture = self._open()
+        try:
+            number = 0
+            while True:
+                read, image = capture.read()
+                if not read:
+                    break
+                yield number / self.fps, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                number += 1
+        finally:
+            capture.release()
+        if number == 0:
+            raise FrameError(f'{self.path} holds no frame that OpenCV can decode')
+
+
+def open_frames(source: Path | str, fps: float | None = None) -> FolderFrames | VideoFrames:
+    """Open a folder of images or a video; ``len`` tells how many frames, iterating gives (time, image).
+
+    :param fps: frames per second of real time; None: what the video says, 10 for a folder.
+    :raises FrameError: there is no such source, it holds nothing readable, or ``fps`` is not above 0.
+    """
+    source = Path(source)
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise FrameError(f'fps must be a finite number above 0, got {fps}')
+    if source.is_dir():
+        return FolderFrames(source, DEFAULT_FOLDER_FPS if fps is None else fps)
+    if not source.exists():
+        raise FrameError(f'{source} does not exist')
+    return VideoFrames(source, fps)

@@ -1,0 +1,104 @@
+"""Attention over time: images of one camera in, the phase and importance of each moment out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vla_attention.focus import FocusRegion
+from vla_attention.moments.cues import CueReader
+from vla_attention.moments.estimate import PhaseEstimator, RuleEstimator
+from vla_attention.moments.importance import EventDetector, importance
+from vla_attention.moments.moment import PHASES, Moment
+from vla_attention.moments.motion import MotionTracker
+
+TICK_SECONDS = 0.15     # frames that come sooner after the last tick repeat its answer
+PAUSE_SECONDS = 2.0     # a longer gap starts a new window: nobody knows what happened meanwhile
+
+
+class MomentAttention:
+    """Says what is going on, frame by frame, from this frame and earlier ones alone.
+
+    The scene is looked at about five times a second whatever the camera's rate: a frame that comes less
+    than 0.15 s after the last one looked at repeats its answer. A clock that jumps back, a gap of more
+    than 2 s and another image size start anew.
+    """
+
+    def __init__(self, estimator: PhaseEstimator | None = None) -> None:
+        self._estimator = RuleEstimator() if estimator is None else estimator
+        self._motion = MotionTracker()
+        self._cues = CueReader()
+        self._events = EventDetector()
+        self._last: Moment | None = None
+        self._tick = -math.inf
+        self._shape: tuple[int, ...] = ()
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is the first."""
+        self._estimator.reset()
+        self._motion.reset()
+        self._cues.reset()
+        self._events.reset()
+        self._last = None
+        self._tick = -math.inf
+
+    def update(self, time: float, image: np.ndarray, *, target_map: np.ndarray | None = None,
+               destination_map: np.ndarray | None = None, regions: Sequence[FocusRegion] = ()) -> Moment:
+        """Take the next frame.
+
+        :param time: of the image's stamp, in seconds.
+        :param image: (H, W, 3) uint8 RGB.
+        :param target_map: (rows, cols) 0..1, where an instruction names a target that is in view.
+        :param destination_map: the same for the destination.
+        :param regions: focus regions of this frame; the best target region widens the focus area while
+            the action is at it.
+        :raises ValueError: ``image`` is of another shape or dtype, a map is not 2-D, ``time`` not finite.
+        """
+        _check(time, image, target_map, destination_map)
+        if time < self._tick or time - self._tick > PAUSE_SECONDS or image.shape != self._shape:
+            self.reset()
+            self._shape = image.shape
+        if self._last is not None and time - self._tick < TICK_SECONDS:
+            return replace(self._last, time=time, events=())
+        token = self._cues.read(self._motion.update(time, image), target_map, destination_map)
+        estimate = self._estimator.step(token)
+        self._tick = time
+        height, width = image.shape[:2]
+        area = None
+        if token.area is not None:
+            x0, y0, x1, y1 = token.area
+            area = _with_region((x0 * width, y0 * height, x1 * width, y1 * height), regions)
+        self._last = Moment(
+            time=time, phase=PHASES[int(estimate.probabilities.argmax())],
+            probabilities={phase: float(p) for phase, p in zip(PHASES, estimate.probabilities, strict=True)},
+            importance=importance(estimate.probabilities, estimate.nearness), focus_area=area,
+            events=self._events.step(estimate.probabilities),
+            attention=tuple(float(weight) for weight in estimate.attention))
+        return self._last
+
+
+def _check(time: float, image: np.ndarray, *maps: np.ndarray | None) -> None:
+    if not math.isfinite(time):
+        raise ValueError(f'time must be finite, got {time}')
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f'image must be (H, W, 3) uint8, got {image.shape} {image.dtype}')
+    if min(image.shape[:2]) < 16:
+        raise ValueError(f'image must be 16 pixels or more a side, got {image.shape[1]}x{image.shape[0]}')
+    for attention in maps:
+        if attention is not None and (attention.ndim != 2 or attention.size == 0):
+            raise ValueError(f'an attention map must be (rows, cols), got {attention.shape}')
+
+
+def _with_region(area: tuple[float, float, float, float],
+                 regions: Sequence[FocusRegion]) -> tuple[float, float, float, float]:
+    """Widen the area to hold the best target region, where the two touch."""
+    targets = [region for region in regions if region.role == 'target']
+    if not targets:
+        return area
+    x0, y0, x1, y1 = max(targets, key=lambda region: region.score).box
+    if x0 >= area[2] or x1 <= area[0] or y0 >= area[3] or y1 <= area[1]:
+        return area
+    return min(x0, area[0]), min(y0, area[1]), max(x1, area[2]), max(y1, area[3])

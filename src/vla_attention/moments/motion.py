@@ -1,0 +1,191 @@
+"""What moved, what stayed, and what changed for good: per-pixel cues of one camera, without classes.
+
+Nothing here knows robots or objects, so that it carries over from simulation to real cameras: dense
+optical flow (DIS: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016) less the camera's
+own motion, and a memory of how each place looked before the action began.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+LONG_SIDE = 192             # pixels of the image that is worked on
+MOVING_PIXELS = 0.5         # of residual flow between two ticks: above it a pixel moves
+CHANGED_LEVEL = 20.0        # grey levels: above it a place looks different
+STEADY_LEVEL = 9.0          # grey levels from tick to tick: below it a place is steady
+SETTLED_SECONDS = 0.5       # steady for so long: a change is there to stay
+FRESH_SECONDS = 1.6         # ... and for so long it counts as new
+ABSORB_SECONDS = 8.0        # steady for so long: becomes how the place looks
+SLOW_SECONDS = 0.9          # baseline of slow motion
+CAMERA_PIXELS = 0.35        # of global motion between two ticks: below it the camera stands still
+
+
+@dataclass(frozen=True)
+class MotionMaps:
+    """Per-pixel cues of one tick, all (h, w) float32 at the working size.
+
+    ``flow`` (h, w, 2) in image diagonals per second without the camera's motion, zero where nothing
+    moves; ``speed`` its norm; ``slow`` 0/1 looks other than about a second ago; ``changed`` 0/1 looks
+    other than before the action; ``settled`` 0/1 changed and steady since; ``fresh`` 0/1 settled just
+    now; ``mover`` 0..1 belongs to what has been moving, carried along with it; ``born`` 0/1 moves but
+    did not belong to the mover; ``left`` 0..1 belonged to the mover, which moves on without it.
+    ``camera`` speed of the camera in diagonals per second.
+    """
+
+    time: float
+    dt: float
+    flow: np.ndarray
+    speed: np.ndarray
+    slow: np.ndarray
+    changed: np.ndarray
+    settled: np.ndarray
+    fresh: np.ndarray
+    mover: np.ndarray
+    born: np.ndarray
+    left: np.ndarray
+    camera: float
+
+
+class MotionTracker:
+    """Turns the images of one camera into :class:`MotionMaps`, causally."""
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every image."""
+        self._time: float | None = None
+        self._recent: list[tuple[float, np.ndarray]] = []
+
+    def update(self, time: float, image: np.ndarray) -> MotionMaps:
+        """Take the next image.
+
+        :param time: seconds, above that of the image before.
+        :param image: (H, W, 3) uint8 RGB.
+        """
+        scale = LONG_SIDE / max(image.shape[:2])
+        size = (max(16, round(image.shape[1] * scale)), max(16, round(image.shape[0] * scale)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        colour = cv2.GaussianBlur(small, (3, 3), 0).astype(np.float32)
+        if self._time is None or self._grey.shape != grey.shape:
+            self._start(colour)
+            dt = 0.2
+            flow = np.zeros((*grey.shape, 2), np.float32)
+            pose, camera = None, 0.0
+        else:
+            dt = max(time - self._time, 1e-3)
+            flow = -self._flow.calc(grey, self._grey, None)
+            pose, camera = _camera_motion(flow)
+        maps = self._maps(time, dt, flow, pose, camera, colour)
+        self._time, self._grey, self._colour = time, grey, colour
+        self._recent.append((time, colour))
+        while len(self._recent) > 2 and time - self._recent[1][0] >= SLOW_SECONDS:
+            self._recent.pop(0)
+        return maps
+
+    def _start(self, colour: np.ndarray) -> None:
+        self._colour = colour
+        self._before = colour.copy()
+        self._pose = np.eye(3, dtype=np.float64)    # from the pixels of _before to the present image
+        self._steady = np.zeros(colour.shape[:2], np.float32)
+        self._mover = np.zeros(colour.shape[:2], np.float32)
+        self._recent = [(-math.inf, colour)]
+
+    def _maps(self, time: float, dt: float, flow: np.ndarray, pose: np.ndarray | None, camera: float,
+              colour: np.ndarray) -> MotionMaps:
+        height, width = colour.shape[:2]
+        diagonal = math.hypot(height, width)
+        previous, before, slow_reference = self._colour, self._before, self._recent[0][1]
+        residual = flow
+        if pose is not None:    # the camera moves: undo it in every memory
+            residual = flow - _affine_flow(pose, height, width)
+            self._pose = pose @ self._pose
+            previous = _warp(previous, pose)
+            self._steady, self._mover = _warp(self._steady, pose), _warp(self._mover, pose)
+            self._recent = [(seen, _warp(old, pose)) for seen, old in self._recent]
+            slow_reference = self._recent[0][1]
+        if not np.array_equal(self._pose, np.eye(3)):
+            before = _warp(before, self._pose)
+
+        difference = _difference(colour, previous)
+        moving = ((np.hypot(residual[..., 0], residual[..., 1]) > MOVING_PIXELS)
+                  & (cv2.blur(difference, (5, 5)) > STEADY_LEVEL / 3)).astype(np.uint8)
+        moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(np.float32)
+        residual = residual * moving[..., None] / (diagonal * dt)
+
+        change = _difference(colour, before)
+        changed = (cv2.blur(change, (3, 3)) > CHANGED_LEVEL).astype(np.float32)
+        steady_now = (difference < STEADY_LEVEL) & (moving == 0)
+        self._steady = np.where(steady_now, self._steady + dt, 0.0).astype(np.float32)
+        settled = changed * (self._steady > SETTLED_SECONDS)
+        fresh = settled * (self._steady < FRESH_SECONDS)
+        if pose is None and np.array_equal(self._pose, np.eye(3)):
+            self._remember(colour, change, changed)
+
+        carried = cv2.remap(self._mover, *_pull(flow if pose is None else residual * diagonal * dt),
+                            interpolation=cv2.INTER_LINEAR)
+        around = cv2.dilate(carried, np.ones((5, 5), np.uint8))
+        born = moving * (around < 0.3)
+        left = carried * (1 - cv2.dilate(moving, np.ones((3, 3), np.uint8))) * changed
+        self._mover = np.maximum(moving, carried * math.exp(-dt / 4.0) * np.maximum(changed, moving)
+                                 ).astype(np.float32)
+        slow = (cv2.blur(_difference(colour, slow_reference), (3, 3)) > CHANGED_LEVEL * 0.7)
+        return MotionMaps(time, dt, residual.astype(np.float32),
+                          np.hypot(residual[..., 0], residual[..., 1]).astype(np.float32),
+                          slow.astype(np.float32), changed, settled, fresh, self._mover, born, left,
+                          camera / (diagonal * dt))
+
+    def _remember(self, colour: np.ndarray, change: np.ndarray, changed: np.ndarray) -> None:
+        """Follow slow changes of light, and take over what has long been steady."""
+        rate = np.where(change < CHANGED_LEVEL / 2, 0.03, 0.0).astype(np.float32)
+        rate[(self._steady > ABSORB_SECONDS) & (changed > 0)] = 1.0
+        self._before += rate[..., None] * (colour - self._before)
+
+
+def _difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the largest difference over the channels, less what the whole image changed (exposure)."""
+    difference = image - other
+    difference -= np.median(difference[::4, ::4].reshape(-1, 3), axis=0)
+    return np.abs(difference).max(axis=2)
+
+
+def _camera_motion(flow: np.ndarray) -> tuple[np.ndarray | None, float]:
+    """Return the camera's motion (3, 3) since the image before, or None, and its size in pixels."""
+    height, width = flow.shape[:2]
+    ys, xs = np.mgrid[6:height - 5:11, 6:width - 5:11]
+    now = np.stack([xs, ys], axis=-1).reshape(-1, 2).astype(np.float32)
+    then = now - flow[ys, xs].reshape(-1, 2)
+    if np.median(np.abs(now - then)) < CAMERA_PIXELS / 2:
+        return None, 0.0
+    affine, inliers = cv2.estimateAffinePartial2D(then, now, ransacReprojThreshold=0.6, maxIters=200)
+    if affine is None or inliers.mean() < 0.45:
+        return None, 0.0
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
+    moved = float(np.abs(corners @ affine[:, :2].T + affine[:, 2] - corners).max())
+    if moved < CAMERA_PIXELS:
+        return None, 0.0
+    return np.vstack([affine, [0.0, 0.0, 1.0]]), moved
+
+
+def _affine_flow(pose: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return how far the camera's motion moved each pixel of the present image."""
+    ys, xs = np.mgrid[:height, :width].astype(np.float32)
+    back = np.linalg.inv(pose)
+    return np.stack([xs - (back[0, 0] * xs + back[0, 1] * ys + back[0, 2]),
+                     ys - (back[1, 0] * xs + back[1, 1] * ys + back[1, 2])], axis=-1).astype(np.float32)
+
+
+def _warp(image: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    return cv2.warpAffine(image, pose[:2], (image.shape[1], image.shape[0]), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _pull(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the maps with which cv2.remap carries an older image along the flow."""
+    ys, xs = np.mgrid[:flow.shape[0], :flow.shape[1]].astype(np.float32)
+    return xs - flow[..., 0].astype(np.float32), ys - flow[..., 1].astype(np.float32)

@@ -1,0 +1,45 @@
+"""Watch frames go by: a stream of images in, a stream of moments out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from vla_attention.moments.moment import Moment
+from vla_attention.moments.moment_attention import MomentAttention
+
+
+def best_map(look: Any, role: str) -> np.ndarray | None:
+    """Return the attention map (rows, cols) of the first phrase of a role, None where there is none.
+
+    :param look: what the pipeline says of one image (:class:`vla_attention.pipeline.Look`).
+    """
+    indices = look.query.indices(role)
+    if look.maps is None or not indices:
+        return None
+    return look.maps.maps[indices[0]] * float(look.maps.presence[indices[0]])
+
+
+def watch(frames: Iterable[tuple[float, np.ndarray]], *, instruction: str | None = None,
+          pipeline: Any = None, attention: MomentAttention | None = None,
+          ) -> Iterator[tuple[np.ndarray, Moment]]:
+    """Yield (image, moment) for each frame, causally.
+
+    :param frames: (time in seconds, (H, W, 3) uint8 RGB), in the order of time.
+    :param instruction: what the arm is told to do; needs ``pipeline``.
+    :param pipeline: a :class:`vla_attention.pipeline.Pipeline`, which grounds the instruction.
+    :raises ValueError: an instruction without a pipeline.
+    """
+    if instruction is not None and pipeline is None:
+        raise ValueError('an instruction needs a pipeline that grounds it')
+    attention = MomentAttention() if attention is None else attention
+    query = None if instruction is None else pipeline.instruct(instruction)
+    for time, image in frames:
+        if query is None:
+            yield image, attention.update(time, image)
+            continue
+        look = pipeline.look(image, query)
+        yield image, attention.update(time, image, target_map=best_map(look, 'target'),
+                                      destination_map=best_map(look, 'destination'), regions=look.regions)
