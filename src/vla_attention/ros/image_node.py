@@ -32,8 +32,8 @@ class ImageNode(PerceptionNode):
     field and value.
     """
 
-    def look(self, image: np.ndarray, header: Header) -> None:
-        """Work on one image, in the worker's thread.
+    def look(self, image: np.ndarray, header: Header) -> bool:
+        """Work on one image, in the worker's thread; return whether there was anything to do.
 
         :param image: (H, W, 3) uint8 RGB, perhaps the message's own memory: not to be written into.
         :param header: goes into every message that comes of it, as it is.
@@ -74,5 +74,5 @@ class ImageNode(PerceptionNode):
                                    'what was remembered is dropped')
             self.time_jumped_back()
         self._newest = time
-        self.look(image, message.header)
-        self.health.done(self.age(message.header))
+        if self.look(image, message.header):
+            self.health.done(self.age(message.header))

@@ -85,8 +85,8 @@ class PerceptionNode(LifecycleNode):
     # ---- what a node uses
 
     def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None],
-                  profile: QoSProfile) -> None:
-        """Subscribe until deactivate; callbacks of one node never overlap.
+                  profile: QoSProfile) -> Input:
+        """Subscribe until deactivate, or :meth:`unsubscribe`; callbacks of one node never overlap.
 
         An exception from the callback is logged with what it was about and shown in diagnostics.
         """
@@ -103,8 +103,14 @@ class PerceptionNode(LifecycleNode):
                           f'({qos_policy_name_from_kind(event.last_policy_kind)}) than is asked for, '
                           'nothing will come from it; set qos_overrides on one side')
 
-        self._inputs.append(self._topics.subscribe(
-            Input(self, message_type, topic, guarded, profile, incompatible)))
+        entry = Input(self, message_type, topic, guarded, profile, incompatible)
+        self._inputs.append(entry)
+        return self._topics.subscribe(entry)
+
+    def unsubscribe(self, entry: Input) -> None:
+        """End one subscription before deactivate does."""
+        self._inputs.remove(entry)
+        self._topics.unsubscribe(entry)
 
     def output(self, message_type: type, topic: str, profile: QoSProfile | None = None) -> Output:
         """Make a publisher that lasts until cleanup and is silent while the node is not active."""

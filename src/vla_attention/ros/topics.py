@@ -161,8 +161,12 @@ class Output:
     @property
     def wanted(self) -> bool:
         """Whether anybody takes this topic now; where nobody does, its message need not be made."""
-        return self.enabled and (
-            self._publisher.get_subscription_count() > 0 or self._topics.listeners(self._name) > 0)
+        return self.enabled and self.listeners > 0
+
+    @property
+    def listeners(self) -> int:
+        """How many take the topic, in this process and outside."""
+        return self._publisher.get_subscription_count() + self._topics.listeners(self._name)
 
     def publish(self, message: Any) -> None:
         """Publish, where the node is active."""

@@ -1,0 +1,270 @@
+"""Images and the parsed instruction in; attention maps and focus regions out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.service import Service
+from rclpy.task import Future
+from sensor_msgs.msg import Image
+from std_msgs.msg import Float32MultiArray, Header, String
+from std_srvs.srv import Trigger
+from vision_msgs.msg import Detection2DArray, LabelInfo
+
+from vla_attention.grounding import make_backend
+from vla_attention.grounding.attention_maps import HEADS, PATCH
+from vla_attention.grounding.backend import BACKENDS
+from vla_attention.language import Instruction
+from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
+from vla_attention.ros import image_node, qos
+from vla_attention.ros.detections import draw_labels, region_ids, write_label_info, write_regions
+from vla_attention.ros.image_node import ImageNode
+from vla_attention.ros.messages import seconds, write_floats, write_image
+from vla_attention.ros.parameters import CONFIGURE, Setting
+from vla_attention.ros.perception_node import run
+from vla_attention.vision.saliency import saliency
+
+SETTINGS = (
+    *image_node.SETTINGS,
+    Setting('backend', 'embedded', 'What grounds phrases in images.', choices=tuple(BACKENDS),
+            when=CONFIGURE),
+    Setting('weights', '', 'File or folder of the weights of the backend; empty: those in the package, or '
+            'the local copy of the hub model.', when=CONFIGURE),
+    Setting('device', 'auto', 'Where the backend computes; auto: a GPU where there is one.',
+            check=lambda value: '' if value in ('auto', 'cpu') or value.split(':')[0] == 'cuda' else
+            'it must be auto, cpu, cuda or cuda:N', when=CONFIGURE),
+    Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
+            low=0, high=256, when=CONFIGURE),
+    Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
+            low=0.0, high=1.0),
+    Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
+    Setting('step', 0, 'Step of the instruction whose target and destination are shown (0: the first); -1: '
+            'all at once.', low=-1, high=99),
+    Setting('ground_timeout', 5.0, 'Seconds that the service `ground` waits for the next image.',
+            low=0.1, high=60.0),
+)
+
+
+class AttentionNode(ImageNode):
+    """Looks at each image for what the instruction names."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('attention_node', SETTINGS, **options)
+        self._instruction = Instruction('')
+        self._query: Query | None = None
+        self._pipeline: Pipeline | None = None
+        self._service: Service | None = None
+        self._asked_lock = threading.Lock()
+        self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
+        self._due: list[tuple[float, Future]] = []      # and those that one has come for
+
+    # ---- lifecycle
+
+    def configure(self) -> None:
+        """Load the weights, look once so that the first image is as fast as the rest, make the outputs."""
+        if self.parameters['threads']:
+            import torch
+            torch.set_num_threads(self.parameters['threads'])
+        options = {}
+        if self.parameters['weights']:
+            options['weights'] = self.parameters['weights']
+        if self.parameters['device'] != 'auto':
+            options['device'] = self.parameters['device']
+        backend = make_backend(self.parameters['backend'], **options)
+        self._pipeline = pipeline = Pipeline(backend)
+        pipeline.look(np.zeros((480, 640, 3), np.uint8), pipeline.instruct('pick up the cup'))
+        self.health.hardware_id = f'{backend.name} on {backend.device}'
+        self.health.fact('backend', backend.name)
+        self.health.fact('device', backend.device)
+        self.health.fact('weights', self.parameters['weights'] or 'of the package')
+
+        self._saliency = self.output(Image, 'attention/saliency')
+        self._maps = {role: self.output(Image, f'attention/{role}') for role in REGION_ROLES}
+        self._heads = self.output(Float32MultiArray, 'attention/heads')
+        self._words = self.output(Float32MultiArray, 'attention/words')
+        self._regions = self.output(Detection2DArray, 'focus/regions')
+        self._masks = {role: self.output(Image, f'focus/{role}/mask') for role in ('target', 'destination')}
+        self._labels = self.output(Image, 'focus/labels')
+        self._label_info = self.output(LabelInfo, 'focus/label_info', qos.latched())
+        self._named: list[str] | None = None
+        self._service = self.create_service(Trigger, 'ground', self._ground,
+                                            callback_group=ReentrantCallbackGroup())
+
+    def activate(self) -> None:
+        """Take the instruction and images."""
+        topic = self.resolve_topic_name('instruction/parsed')
+        self.health.expect('instruction', f'instruction on {topic}', timeout=None,
+                           missing=f'no instruction yet on {topic}')
+        self._query = None
+        self.subscribe(String, 'instruction/parsed', self._take_instruction, qos.latched())
+        super().activate()
+
+    def deactivate(self) -> None:
+        """Answer those who still wait."""
+        self._answer_all(False, 'the node was deactivated')
+
+    def cleanup(self) -> None:
+        """Let go of the backend."""
+        self._pipeline = self._query = None
+        if self._service is not None:
+            self.destroy_service(self._service)
+            self._service = None
+
+    def tick(self) -> None:
+        """Give up on `ground` requests that have waited too long."""
+        with self._asked_lock:
+            since = min((when for when, _ in self._asked + self._due), default=time.monotonic())
+        if time.monotonic() - since > self.parameters['ground_timeout']:
+            reason = self.health.missing('image') or 'no image could be worked on in time'
+            self._answer_all(False, reason)
+
+    # ---- input
+
+    def _take_instruction(self, message: String) -> None:
+        try:
+            instruction = Instruction.from_dict(json.loads(message.data))
+        except ValueError as error:
+            self.complain('instruction', f'{self.resolve_topic_name("instruction/parsed")}: data is no parse '
+                          f'of an instruction ({error}): {message.data[:60]!r}; the one before stays')
+            return
+        self.health.came('instruction')
+        self.health.fact('instruction', instruction.text[:80])
+        self._instruction = instruction  # encoded by the worker, which alone calls the backend
+
+    # ---- output
+
+    def look(self, image: np.ndarray, header: Header) -> bool:
+        """Attend to one image and publish what came of it, regions last."""
+        with self._asked_lock:
+            due, self._due = self._due, []
+        if self._saliency.wanted:
+            self._saliency.publish(write_image(saliency(image), '32FC1', header))
+        outputs = (*self._maps.values(), self._heads, self._words, self._regions, *self._masks.values(),
+                   self._labels, self._label_info)
+        if not due and not any(output.wanted for output in outputs):
+            return self._saliency.wanted
+        look = self._attend(image)
+        self._publish_maps(look, image.shape[:2], header)
+        self._publish_regions(look, image.shape[:2], header)
+        for _, future in due:
+            self._answer(future, True, json.dumps(_report(look, header), ensure_ascii=False))
+        return True
+
+    def _attend(self, image: np.ndarray) -> Look:
+        pipeline, instruction = self._pipeline, self._instruction
+        if pipeline is None:
+            raise RuntimeError('look() before configure()')
+        if self._query is None or self._query.instruction is not instruction:
+            self._query = pipeline.instruct(instruction)
+        pipeline.presence_threshold = self.parameters['presence_threshold']
+        pipeline.max_regions = self.parameters['max_regions']
+        return pipeline.look(image, self._query)
+
+    def _publish_maps(self, look: Look, size: tuple[int, int], header: Header) -> None:
+        grid = look.maps.maps.shape[1:] if look.maps else (-(-size[0] // PATCH), -(-size[1] // PATCH))
+        for role, output in self._maps.items():
+            if output.wanted:
+                chosen = _current(look.query, role, self.parameters['step'])
+                attention = look.maps.maps[chosen].max(axis=0) if look.maps and chosen else np.zeros(grid)
+                output.publish(write_image(attention.astype(np.float32), '32FC1', header))
+        if look.maps is not None and self._heads.wanted:
+            heads = np.stack([look.maps.heads[name] for name in HEADS])
+            self._heads.publish(write_floats(heads, ('head', 'phrase', 'row', 'column')))
+        if look.maps is not None and look.maps.words and self._words.wanted:
+            longest = max(len(words) for words in look.maps.words)
+            words = np.zeros((len(look.maps.words), longest, *grid), np.float32)
+            for filled, given in zip(words, look.maps.words, strict=True):
+                filled[:len(given)] = given
+            self._words.publish(write_floats(words, ('phrase', 'word', 'row', 'column')))
+
+    def _publish_regions(self, look: Look, size: tuple[int, int], header: Header) -> None:
+        for role, output in self._masks.items():
+            if output.wanted:
+                chosen = [look.query.phrases[index]
+                          for index in _current(look.query, role, self.parameters['step'])]
+                mask = np.zeros(size, np.uint8)
+                for region in look.of(role):
+                    if region.phrase in chosen:
+                        np.maximum(mask, region.mask, out=mask)
+                output.publish(write_image(mask, 'mono8', header))
+        if self._labels.wanted:
+            self._labels.publish(write_image(draw_labels(look.regions, size[::-1]), 'mono16', header))
+        named = [region.phrase for region in look.regions]
+        if named != self._named:  # kept for late subscribers, so said when it changes, not for every image
+            self._named = named
+            self._label_info.publish(
+                write_label_info(look.regions, header, self.parameters['presence_threshold']))
+        self._regions.publish(write_regions(look.regions, header))
+
+    # ---- the service
+
+    async def _ground(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        del request
+        if self.state != 'active':
+            response.message = f'the node is {self.state}, not active'
+            return response
+        future = Future(executor=self.executor)
+        with self._asked_lock:
+            self._asked.append((time.monotonic(), future))
+        response.success, response.message = await future
+        return response
+
+    def _take(self, message: Any) -> None:
+        with self._asked_lock:  # who asked before this image came is answered with it or a later one
+            self._due += self._asked
+            self._asked = []
+        super()._take(message)
+
+    def _answer(self, future: Future, success: bool, text: str) -> None:
+        future.set_result((success, text))
+        if self.executor is not None:
+            self.executor.wake()
+
+    def _answer_all(self, success: bool, text: str) -> None:
+        with self._asked_lock:
+            waiting = self._asked + self._due
+            self._asked, self._due = [], []
+        for _, future in waiting:
+            self._answer(future, success, text)
+
+
+def _current(query: Query, role: str, step: int) -> list[int]:
+    """Return which phrases of a role count at one step of the instruction.
+
+    That is what the step itself names, else what the next step names ("pick up the cup and put it on the
+    plate": the plate, while the cup is picked up), else what the last one before named. Things to
+    avoid count at every step.
+    """
+    if role == 'avoid' or step < 0:
+        return query.indices(role)
+    named = [getattr(each, role) for each in query.instruction.steps if not each.avoid]
+    chosen = next((phrase for phrase in (*named[step:], *reversed(named[:step])) if phrase), None)
+    return [index for index in query.indices(role) if query.phrases[index] == chosen]
+
+
+def _report(look: Look, header: Header) -> dict[str, Any]:
+    report: dict[str, Any] = {'stamp': seconds(header), 'frame_id': header.frame_id,
+                              'instruction': look.query.instruction.text}
+    for role in REGION_ROLES:
+        report[role] = []
+    for region, name in zip(look.regions, region_ids(look.regions), strict=True):
+        report[region.role].append({
+            'id': name, 'phrase': region.phrase, 'score': round(float(region.score), 4),
+            'box': [round(float(value), 1) for value in region.box],
+            'point': [round(float(value), 1) for value in region.point]})
+    return report
+
+
+def main() -> int:
+    """Run the node."""
+    return run(AttentionNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Between focus regions and vision_msgs.
+
+A region's detection carries ``id`` = role and number ("target/3"), ``class_id`` = the phrase as text,
+``score``, the box, and in the hypothesis' pose the point to look at (x, y in pixels). In the label image of
+the same stamp the k-th detection has the value k (0: none), and LabelInfo says which phrase that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from std_msgs.msg import Header
+from vision_msgs.msg import (
+    Detection2D,
+    Detection2DArray,
+    LabelInfo,
+    ObjectHypothesisWithPose,
+    VisionClass,
+)
+
+from vla_attention.focus import FocusRegion
+
+
+def write_regions(regions: Sequence[FocusRegion], header: Header) -> Detection2DArray:
+    """Return the regions as detections, in their order; an empty array says that nothing is in view."""
+    array = Detection2DArray(header=header)
+    for region, name in zip(regions, region_ids(regions), strict=True):
+        x0, y0, x1, y1 = (float(value) for value in region.box)
+        hypothesis = ObjectHypothesisWithPose()
+        hypothesis.hypothesis.class_id = region.phrase
+        hypothesis.hypothesis.score = float(region.score)
+        hypothesis.pose.pose.position.x = float(region.point[0])
+        hypothesis.pose.pose.position.y = float(region.point[1])
+        detection = Detection2D(header=header, id=name, results=[hypothesis])
+        detection.bbox.center.position.x = (x0 + x1) / 2
+        detection.bbox.center.position.y = (y0 + y1) / 2
+        detection.bbox.size_x = x1 - x0
+        detection.bbox.size_y = y1 - y0
+        array.detections.append(detection)
+    return array
+
+
+def region_ids(regions: Sequence[FocusRegion]) -> list[str]:
+    """Return role and number of each region: the track where it is tracked, else the rank within its role."""
+    ranks: dict[str, int] = {}
+    names = []
+    for region in regions:
+        rank = ranks[region.role] = ranks.get(region.role, -1) + 1
+        names.append(f'{region.role}/{region.track if region.track >= 0 else rank}')
+    return names
+
+
+def read_regions(array: Detection2DArray, labels: np.ndarray | None = None) -> list[FocusRegion]:
+    """Return what :func:`write_regions` wrote.
+
+    :param labels: (H, W) uint16 label image of the same stamp: masks come from it; without it they are empty,
+        (0, 0).
+    :raises ValueError: a detection's id is not role/number, or it has no hypothesis.
+    """
+    regions = []
+    for index, detection in enumerate(array.detections):
+        role, _, number = detection.id.partition('/')
+        if not role or not number.isdigit():
+            raise ValueError(f'detections[{index}].id is {detection.id[:40]!r}, not role/number')
+        if not detection.results:
+            raise ValueError(f'detections[{index}].results is empty')
+        best = detection.results[0]
+        center, box = detection.bbox.center.position, detection.bbox
+        mask = np.zeros((0, 0), np.uint8) if labels is None else (labels == index + 1) * np.uint8(255)
+        regions.append(FocusRegion(
+            role=role, phrase=best.hypothesis.class_id, score=best.hypothesis.score, track=int(number),
+            box=(center.x - box.size_x / 2, center.y - box.size_y / 2,
+                 center.x + box.size_x / 2, center.y + box.size_y / 2),
+            point=(best.pose.pose.position.x, best.pose.pose.position.y), mask=mask))
+    return regions
+
+
+def draw_labels(regions: Sequence[FocusRegion], size: tuple[int, int]) -> np.ndarray:
+    """Return the label image: (H, W) uint16, k for the k-th region's mask, the better one where two overlap.
+
+    :param size: (width, height) of the image.
+    """
+    labels = np.zeros(size[::-1], np.uint16)
+    for number, region in reversed(list(enumerate(regions, 1))):
+        labels[region.mask > 0] = number
+    return labels
+
+
+def write_label_info(regions: Sequence[FocusRegion], header: Header, threshold: float) -> LabelInfo:
+    """Return which phrase each value of the label image stands for; ``threshold`` of presence is 0..1."""
+    info = LabelInfo(header=header, threshold=float(threshold))
+    info.class_map = [VisionClass(class_id=number, class_name=region.phrase)
+                      for number, region in enumerate(regions, 1)]
+    return info

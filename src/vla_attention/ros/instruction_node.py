@@ -1,0 +1,124 @@
+"""Instruction text in; its parse, attention heads and heat map out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import unicodedata
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import Image
+from std_msgs.msg import Float32MultiArray, Header, String
+
+from vla_attention.language import Instruction, InstructionParser
+from vla_attention.language.instruction import HEADS
+from vla_attention.ros import qos
+from vla_attention.ros.messages import write_floats, write_image
+from vla_attention.ros.parameters import Setting
+from vla_attention.ros.perception_node import PerceptionNode, run
+
+SETTINGS = (
+    Setting('initial_instruction', '', 'Instruction (Korean or English) to begin with; empty: wait for one '
+            'on `instruction`. Taken up when the node is activated.'),
+    Setting('max_characters', 2000, 'Characters that an instruction may have; a longer one is refused.',
+            low=1, high=2000),
+    Setting('heatmap_head', '', 'Attention head that `instruction/heatmap` shows; empty: the mean of all.',
+            choices=('', *HEADS)),
+)
+
+
+class InstructionNode(PerceptionNode):
+    """Parses what comes on `instruction`; the last parse is kept for late subscribers."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('instruction_node', SETTINGS, **options)
+        self._current: Instruction | None = None
+        self._drawn: tuple[Instruction, str] | None = None
+
+    def configure(self) -> None:
+        """Load the parser."""
+        self._parser = InstructionParser()
+        self._parsed = self.output(String, 'instruction/parsed', qos.latched())
+        self._heads = self.output(Float32MultiArray, 'instruction/heads', qos.latched())
+        self._heatmap = self.output(Image, 'instruction/heatmap', qos.latched())
+
+    def activate(self) -> None:
+        """Take instructions; say the last one again where there was one before."""
+        self._drawer = self.worker(self._draw)
+        topic = self.resolve_topic_name('instruction')
+        self.health.expect('instruction', f'instruction on {topic}', timeout=None,
+                           missing=f'no instruction yet on {topic}')
+        self.subscribe(String, 'instruction', self._take, qos.command())
+        if self._current is not None:
+            self._tell(self._current)
+        elif self.parameters['initial_instruction']:
+            self._take(String(data=self.parameters['initial_instruction']))
+
+    def cleanup(self) -> None:
+        """Let go of the parser."""
+        del self._parser
+        self._drawn = None
+
+    def tick(self) -> None:
+        """Draw for a subscriber that came after the instruction, and after a change of `heatmap_head`."""
+        if self.state == 'active' and self._current is not None:
+            self._drawer.put(self._current)
+
+    def _take(self, message: String) -> None:
+        self.health.count('instructions')
+        refusal = self._refusal(message.data)
+        if refusal:
+            self.health.count('refused')
+            self.complain('instruction', f'{self.resolve_topic_name("instruction")}: {refusal}; '
+                          'the instruction before stays')
+            return
+        begin = time.perf_counter()
+        instruction = self._parser.parse(message.data)
+        self.health.done(time.perf_counter() - begin)
+        self.health.came('instruction')
+        self.health.fact('instruction', instruction.text[:80])
+        self.health.fact('language', instruction.language)
+        self.health.standing('reason', instruction.reason and
+                             f'the last instruction names nothing to look at: {instruction.reason}')
+        self._current = instruction
+        self._tell(instruction)
+
+    def _refusal(self, text: str) -> str:
+        if not text.strip():
+            return f'data is {text[:40]!r}; an instruction has words'
+        if len(text) > self.parameters['max_characters']:
+            return (f'data has {len(text)} characters ({text[:40]!r}...); '
+                    f'max_characters is {self.parameters["max_characters"]}')
+        control = next((c for c in text if unicodedata.category(c) == 'Cc' and not c.isspace()), None)
+        return f'data holds the control character {control!r} ({text[:40]!r})' if control else ''
+
+    def _tell(self, instruction: Instruction) -> None:
+        self._parsed.publish(String(data=json.dumps(instruction.to_dict(), ensure_ascii=False)))
+        if instruction.heads:
+            heads = np.stack([instruction.heads[name] for name in HEADS])
+        else:
+            heads = np.zeros((len(HEADS), 0, 0), np.float32)
+        self._heads.publish(write_floats(heads, ('head', 'query', 'key')))
+        self._drawer.put(instruction)
+
+    def _draw(self, instruction: Instruction) -> None:
+        head = self.parameters['heatmap_head']
+        if not self._heatmap.wanted or self._drawn == (instruction, head) or not instruction.heads:
+            return
+        # drawing is the one thing here that needs OpenCV: not before somebody looks at it
+        from vla_attention.view.sentence import draw_sentence
+        picture = draw_sentence(instruction, head or None)
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._heatmap.publish(write_image(picture, 'rgb8', header))
+        self._drawn = (instruction, head)
+
+
+def main() -> int:
+    """Run the node."""
+    return run(InstructionNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The image with attention, focus regions and phase drawn over it: what RViz shows."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from typing import Any
+
+from sensor_msgs.msg import CompressedImage, Image
+from vision_msgs.msg import Classification, Detection2DArray
+
+from vla_attention.ros import image_node, qos
+from vla_attention.ros.detections import read_regions
+from vla_attention.ros.messages import ImageError, read_array, read_rgb, write_image, write_jpeg
+from vla_attention.ros.parameters import Setting
+from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.topics import Input
+from vla_attention.view.overlay import draw_overlay
+
+WAITING = 16        # images that may wait for what belongs to them; half a second at 30 Hz
+PHASE_AGE = 2.0     # seconds after which a phase is no longer shown
+
+SETTINGS = (
+    *image_node.SETTINGS,
+    Setting('jpeg_quality', 85, 'Quality of `overlay/compressed`.', low=1, high=100),
+    Setting('show_attention', True, 'Draw the attention on the target as heat.'),
+    Setting('show_regions', True, 'Draw focus regions.'),
+)
+
+
+class OverlayNode(PerceptionNode):
+    """Draws over each image what belongs to it by stamp; takes images only while somebody looks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('overlay_node', SETTINGS, **options)
+        self._parts: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
+        self._stream: list[Input] = []
+        self._phase: tuple[float, str] = (0.0, '')
+
+    def configure(self) -> None:
+        """Make the outputs."""
+        self._overlay = self.output(Image, 'overlay')
+        self._compressed = self.output(CompressedImage, 'overlay/compressed')
+
+    def activate(self) -> None:
+        """Start to wait for somebody who looks."""
+        self._drawer = self.worker(self._draw)
+        self.tick()
+
+    def deactivate(self) -> None:
+        """Forget what waited."""
+        self._stream.clear()
+        self._parts.clear()
+
+    def tick(self) -> None:
+        """Open the stream when somebody looks, close it when nobody does."""
+        wanted = self._overlay.wanted or self._compressed.wanted if self.state == 'active' else False
+        self.health.fact('watched', 'yes' if wanted else 'no, so nothing is drawn')
+        if wanted and not self._stream:
+            self._open()
+        elif not wanted and self._stream:
+            for entry in self._stream:
+                self.unsubscribe(entry)
+            self._stream.clear()
+            self._parts.clear()
+            self.health.no_longer_expect()
+
+    def _open(self) -> None:
+        compressed = self.parameters['image_transport'] == 'compressed'
+        image = 'image/compressed' if compressed else 'image'
+        for topic in (image, 'focus/regions'):
+            name = self.resolve_topic_name(topic)
+            self.health.expect(topic.split('/')[0], f'message on {name}',
+                               timeout=lambda: self.parameters['image_timeout'],
+                               missing=f'nothing on {name} yet')
+        self._stream = [
+            self.subscribe(CompressedImage if compressed else Image, image, self._part('image'),
+                           qos.sensor()),
+            self.subscribe(Image, 'attention/target', self._part('attention'), qos.result()),
+            self.subscribe(Image, 'focus/labels', self._part('labels'), qos.result()),
+            self.subscribe(Detection2DArray, 'focus/regions', self._part('focus'), qos.result()),
+            self.subscribe(Classification, 'moments/phase', self._take_phase, qos.result()),
+        ]
+
+    def _part(self, kind: str) -> Any:
+        def take(message: Any) -> None:
+            self.health.came(kind)
+            stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+            parts = self._parts.setdefault(stamp, {})
+            parts[kind] = message
+            if kind == 'focus':
+                # what is left of earlier images will not come any more
+                done = [have for have, held in self._parts.items() if have < stamp and 'focus' in held]
+                for earlier in done:
+                    self._hand_on(earlier)
+            if len(parts) == 4:
+                self._hand_on(stamp)
+            while len(self._parts) > WAITING:
+                self._parts.popitem(last=False)
+        return take
+
+    def _hand_on(self, stamp: tuple[int, int]) -> None:
+        parts = self._parts.pop(stamp)
+        if 'image' in parts and self._drawer.put(parts):
+            self.health.count('replaced')
+
+    def _take_phase(self, message: Classification) -> None:
+        if message.results:
+            self._phase = (time.monotonic(), message.results[0].class_id)
+
+    def _draw(self, parts: dict[str, Any]) -> None:
+        header = parts['image'].header
+        try:
+            image = read_rgb(parts['image'])
+            labels = read_array(parts['labels']) if 'labels' in parts else None
+            attention = read_array(parts['attention']) if 'attention' in parts else None
+            regions = read_regions(parts['focus'], labels)
+        except ImageError as error:
+            self.complain('image', f'{self.resolve_topic_name("image")} or what was made of it: {error}')
+            return
+        when, phase = self._phase
+        overlay = draw_overlay(
+            image, regions if self.parameters['show_regions'] else (),
+            attention=attention if self.parameters['show_attention'] else None,
+            phase=phase if time.monotonic() - when < PHASE_AGE else '')
+        if self._overlay.wanted:
+            self._overlay.publish(write_image(overlay, 'rgb8', header))
+        if self._compressed.wanted:
+            self._compressed.publish(write_jpeg(overlay, header, quality=self.parameters['jpeg_quality']))
+        self.health.done(self.age(header))
+
+
+def main() -> int:
+    """Run the node."""
+    return run(OverlayNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

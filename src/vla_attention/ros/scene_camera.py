@@ -1,0 +1,129 @@
+"""A camera for demos and tests: publishes pictures, depth where there is some, and instructions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header, String
+
+from vla_attention.ros import qos
+from vla_attention.ros.camera_sources import BUILT_IN, CameraFrame, open_source
+from vla_attention.ros.messages import write_image, write_jpeg
+from vla_attention.ros.parameters import CONFIGURE, Setting
+from vla_attention.ros.perception_node import PerceptionNode, run
+
+SETTINGS = (
+    Setting('source', 'coffee', f'What to show: {", ".join(BUILT_IN)}, or the path of a photograph, a video, '
+            'or a folder of frames.', when=CONFIGURE),
+    Setting('rate', 10.0, 'Pictures per second (Hz).', low=0.1, high=120.0),
+    Setting('loop', True, 'Begin again at the end of the source.'),
+    Setting('frame_id', 'camera_color_optical_frame', 'Frame of every picture (REP-103: z forward, x right, '
+            'y down).', check=lambda value: '' if value.strip('/ ') else 'a frame has a name'),
+    Setting('field_of_view', 60.0, 'Horizontal field of view in degrees; the intrinsics of sources that have '
+            'none are made of it.', low=1.0, high=170.0, when=CONFIGURE),
+    Setting('seed', 0, 'Which scenes are generated (source: scene).', low=0, high=2**31 - 1, when=CONFIGURE),
+    Setting('instructions', [''], 'Instructions to publish one after the other; one empty text: that of the '
+            'source, or none.'),
+    Setting('instruction_period', 0.0, 'Seconds until the next of the instructions follows; 0: the first '
+            'stays.', low=0.0, high=3600.0),
+    Setting('jpeg_quality', 90, 'Quality of `image/compressed`.', low=1, high=100),
+)
+
+
+class SceneCamera(PerceptionNode):
+    """Plays a source at a steady rate."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('scene_camera', SETTINGS, **options)
+
+    def configure(self) -> None:
+        """Open the source: what cannot be shown is said here."""
+        self._frames = self._open()
+        self._next: CameraFrame | None = next(self._frames)
+        self.health.fact('source', self.parameters['source'])
+        self._image = self.output(Image, 'image', qos.camera())
+        self._compressed = self.output(CompressedImage, 'image/compressed', qos.camera())
+        self._depth = self.output(Image, 'depth', qos.camera())
+        self._camera_info = self.output(CameraInfo, 'camera_info', qos.camera())
+        self._instruction = self.output(String, 'instruction', qos.result())
+
+    def activate(self) -> None:
+        """Begin to play."""
+        self._said = ''
+        self._listeners = 0
+        self._since = time.monotonic()
+        self._timer = self.create_timer(1 / self.parameters['rate'], self._play)
+
+    def deactivate(self) -> None:
+        """Stop playing."""
+        self.destroy_timer(self._timer)
+
+    def cleanup(self) -> None:
+        """Close the source."""
+        self._frames = iter(())
+        self._next = None
+
+    def _open(self) -> Iterator[CameraFrame]:
+        return open_source(self.parameters['source'], field_of_view=self.parameters['field_of_view'],
+                           seed=self.parameters['seed'])
+
+    def _play(self) -> None:
+        period = round(1e9 / self.parameters['rate'])
+        if self._timer.timer_period_ns != period:
+            self._timer.timer_period_ns = period
+        frame = self._next
+        if frame is None:
+            self.health.standing('end', f'{self.parameters["source"]} is at its end and `loop` is false')
+            return
+        self._show(frame)
+        self._instruct(frame.instruction)
+        self._next = next(self._frames, None)
+        if self._next is None and self.parameters['loop']:
+            self._frames = self._open()
+            self._next = next(self._frames, None)
+
+    def _show(self, frame: CameraFrame) -> None:
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self.parameters['frame_id'])
+        self._camera_info.publish(_camera_info(frame, header))
+        if frame.depth is not None and self._depth.wanted:
+            self._depth.publish(write_image(frame.depth, '32FC1', header))
+        if self._image.wanted:
+            self._image.publish(write_image(frame.rgb, 'rgb8', header))
+        if self._compressed.wanted:
+            self._compressed.publish(write_jpeg(frame.rgb, header, quality=self.parameters['jpeg_quality']))
+        self.health.done(self.age(header))
+
+    def _instruct(self, of_source: str) -> None:
+        texts = [text for text in self.parameters['instructions'] if text] or [of_source]
+        period = self.parameters['instruction_period']
+        turn = int((time.monotonic() - self._since) / period) if period else 0
+        text = texts[turn % len(texts)]
+        listeners = self._instruction.listeners
+        # said again to a listener that came late, or came back
+        if text and (text != self._said or listeners > self._listeners):
+            self._instruction.publish(String(data=text))
+            self._said = text
+            self.health.fact('instruction', text)
+        self._listeners = listeners
+
+
+def _camera_info(frame: CameraFrame, header: Header) -> CameraInfo:
+    height, width = frame.rgb.shape[:2]
+    projection = np.hstack([frame.matrix, np.zeros((3, 1))])
+    return CameraInfo(header=header, height=height, width=width, distortion_model='plumb_bob', d=[0.0] * 5,
+                      k=frame.matrix.ravel().tolist(), r=np.eye(3).ravel().tolist(),
+                      p=projection.ravel().tolist())
+
+
+def main() -> int:
+    """Run the node."""
+    return run(SceneCamera)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
