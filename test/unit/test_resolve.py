@@ -72,7 +72,8 @@ def test_the_middle_one_of_three():
 
 
 @pytest.mark.parametrize(('position', 'answer'), [
-    ('top_left', 0), ('top_right', 1), ('bottom_left', 2), ('bottom_right', 3), ('back', None), ('middle', 4)])
+    ('top_left', 0), ('top_right', 1), ('bottom_left', 2), ('bottom_right', 3), ('back', None),
+    ('middle', 4)])
 def test_corners(position, answer):
     five = boxes((60, 60, 40, 40), (580, 60, 40, 40), (60, 420, 40, 40), (580, 420, 40, 40),
                  (320, 240, 40, 40))
