@@ -1,6 +1,10 @@
 """Focus regions: AttentionMaps (and depth) -> boxes, masks, clouds, poses."""
 
+from vla_attention.focus.depth import decode_depth
+from vla_attention.focus.intrinsics import Intrinsics
+from vla_attention.focus.lift import lift
+from vla_attention.focus.pose import Pose, approach_pose
 from vla_attention.focus.region import FocusRegion
 from vla_attention.focus.regions import find_regions
 
-__all__ = ['FocusRegion', 'find_regions']
+__all__ = ['FocusRegion', 'Intrinsics', 'Pose', 'approach_pose', 'decode_depth', 'find_regions', 'lift']

@@ -18,11 +18,10 @@ MIN_PIXELS = 12     # a part with fewer pixels is a speck
 
 @dataclass(frozen=True)
 class _Part:
-    """A connected part of a map: window (x0, y0, x1, y1), mask within the window, peak and sum of the map."""
+    """A connected part of a map: window (x0, y0, x1, y1), mask within the window, sum of the map over it."""
 
     window: tuple[int, int, int, int]
     mask: np.ndarray
-    peak: float
     mass: float
 
 
@@ -52,11 +51,12 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
     phrase = maps.phrases[index]
     if plural is None:
         plural = _is_plural(phrase)
-    heat = _at_image_size(maps.maps[index] if maps.masks is None else maps.masks[index], maps.image_size)
+    grid = _grid(maps.maps[index] if maps.masks is None else maps.masks[index])
+    heat = cv2.resize(grid, maps.image_size, interpolation=cv2.INTER_LINEAR)
     boxes = maps.boxes[index] if maps.boxes else None
     if boxes is not None and len(boxes):
         return _from_boxes(heat, boxes, role, phrase, max_regions if plural else 1)
-    parts = _parts(heat)
+    parts = _parts(grid, heat)
     if not parts:
         return []
     presence = float(np.clip(maps.presence[index], 0.0, 1.0))
@@ -69,54 +69,55 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
 
 def _is_plural(phrase: str) -> bool:
     try:
-        from vla_attention.language.phrase import parse_phrase
+        from vla_attention.language import parse_phrase
     except ImportError:
         return False
     return parse_phrase(phrase).plural
 
 
-def _at_image_size(heat: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """Bring a map over the whole image to the image's size: (H, W) float32, without NaN."""
-    if heat.ndim != 2 or 0 in heat.shape:
-        raise ValueError(f'a map has the shape {heat.shape}; it must be (rows, columns)')
-    heat = np.nan_to_num(np.asarray(heat, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    width, height = image_size
-    if heat.shape == (height, width):
-        return heat
-    return cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+def _grid(grid: np.ndarray) -> np.ndarray:
+    """Check a map, and make it float32 without NaN."""
+    if grid.ndim != 2 or 0 in grid.shape:
+        raise ValueError(f'a map has the shape {grid.shape}; it must be (rows, columns)')
+    return np.nan_to_num(np.asarray(grid, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _parts(heat: np.ndarray) -> list[_Part]:
+def _parts(grid: np.ndarray, heat: np.ndarray) -> list[_Part]:
     """Cut a map into connected parts.
 
-    A first cut at a low level, common to all, finds what belongs together at most; a second one, at
-    :data:`OUTLINE` of its own peak, draws each outline and parts neighbours that a valley lies between.
+    A first cut at a low level, on the backend's own grid, finds what belongs together at most; a second one,
+    on the image at :data:`OUTLINE` of the group's own peak, draws each outline and parts neighbours that a
+    valley lies between.
+
+    :param grid: the map as the backend gave it.
+    :param heat: the same at the size of the image.
     """
     peak = float(heat.max())
     if peak < MIN_PEAK:
         return []
+    # interpolation carries a cell's value as far as the next cell's centre
+    high = cv2.dilate((grid >= OUTLINE * RIVAL * peak).astype(np.uint8), np.ones((3, 3), np.uint8))
+    scale = np.array(heat.shape[::-1]) / grid.shape[::-1]
     parts = []
-    for window, inside in _components(heat >= OUTLINE * RIVAL * peak):
-        crop = np.where(inside, _crop(heat, window), 0.0)
-        own_peak = float(crop.max())
-        if own_peak < RIVAL * peak:
-            continue
-        left, top = window[:2]
-        for (x0, y0, x1, y1), mask in _components(crop >= OUTLINE * own_peak):
-            values = crop[y0:y1, x0:x1][mask]
+    for (x0, y0, x1, y1), cells in _components(high, 1):
+        left, top = (int(v) for v in np.floor((x0, y0) * scale))
+        right, bottom = (int(v) for v in np.ceil((x1, y1) * scale))
+        group = cv2.resize(cells.astype(np.uint8), (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
+        crop = heat[top:bottom, left:right] * group
+        for (a, b, c, d), mask in _components((crop >= OUTLINE * crop.max()).astype(np.uint8), MIN_PIXELS):
+            values = crop[b:d, a:c][mask]
             if float(values.max()) >= RIVAL * peak:
-                parts.append(_Part((left + x0, top + y0, left + x1, top + y1), mask,
-                                   float(values.max()), float(values.sum())))
+                parts.append(_Part((left + a, top + b, left + c, top + d), mask, float(values.sum())))
     return parts
 
 
-def _components(mask: np.ndarray) -> list[tuple[tuple[int, int, int, int], np.ndarray]]:
-    """Return (window, mask within the window) for each connected part that is more than a speck."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+def _components(mask: np.ndarray, least: int) -> list[tuple[tuple[int, int, int, int], np.ndarray]]:
+    """Return (window, mask within the window) for each connected part of a uint8 mask."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     found = []
     for label in range(1, count):
         x, y, width, height, area = (int(value) for value in stats[label])
-        if area >= MIN_PIXELS:
+        if area >= least:
             window = (x, y, x + width, y + height)
             found.append((window, _crop(labels, window) == label))
     return found
@@ -135,7 +136,7 @@ def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str,
             continue
         peak = float(crop.max())
         mask = crop >= OUTLINE * peak if peak >= MIN_PEAK else np.ones(crop.shape, bool)
-        part = _Part(window, mask, peak, float(crop[mask].sum()))
+        part = _Part(window, mask, float(crop[mask].sum()))
         region = _region(heat, part, role, phrase, float(np.clip(score, 0.0, 1.0)))
         regions.append(FocusRegion(role, phrase, region.score, box, region.point, region.mask))
     return regions

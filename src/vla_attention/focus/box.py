@@ -1,0 +1,128 @@
+"""The oriented box around a thing of which one side is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vla_attention.focus import depth as depths
+from vla_attention.focus.intrinsics import Intrinsics
+from vla_attention.focus.plane import Plane
+from vla_attention.focus.surface import Surface
+
+FITTED = 2500       # points that the box is fitted to, at most
+MIRRORED = 600      # points that are mirrored to guess the hidden side, at most
+ON_TABLE = 0.02     # a thing whose lowest point is seen nearer than this to the table stands on it, in metres
+
+
+@dataclass(frozen=True)
+class Box:
+    """``center`` (3,) and ``size`` (3,) in metres; ``axes`` (3, 3), its columns are the box's own x, y, z."""
+
+    center: np.ndarray
+    size: np.ndarray
+    axes: np.ndarray
+
+
+def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
+    """Put a box around a thing: z along the normal of what it stands on, x along its longer side.
+
+    The rectangle of least area around what is seen from above gives the sides. What is hidden is guessed by
+    symmetry, as far as the camera could not see it (Bohg et al., "Mind the gap", ICRA 2011). Without a plane
+    the box has the camera's axes, with z against the line of sight.
+    """
+    points = surface.cloud[surface.solid]
+    thin = max(1, len(points) // FITTED)
+    points = points[::thin].astype(np.float64)
+    if surface.plane is None:
+        normal, u, v = np.array([0.0, 0.0, -1.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
+        heights = points @ normal
+        bottom, top = np.quantile(heights, (0.02, 0.98))
+    else:
+        normal = surface.plane.normal
+        u, v = surface.plane.axes()
+        heights = points @ normal - surface.plane.offset
+        bottom, top = np.quantile(heights, (0.02, 0.98))
+        if bottom < ON_TABLE or (bottom < 0.7 * (top - bottom) and _table_below(surface, points, intrinsics)):
+            bottom = 0.0
+    flat = np.stack([points @ u, points @ v], axis=1)
+    flat = _without_stragglers(flat, np.sqrt(thin) * float(np.median(points[:, 2])) / intrinsics.fx)
+    hidden = _hidden_side(surface, points, heights, top, normal, intrinsics)
+    if len(hidden):
+        flat = np.concatenate([flat, np.stack([hidden @ u, hidden @ v], axis=1)])
+    (x, y), (long, short), angle = cv2.minAreaRect(cv2.convexHull(flat.astype(np.float32)))
+    if long < short:
+        long, short, angle = short, long, angle + 90
+    turn = np.deg2rad(angle)
+    along = np.cos(turn) * u + np.sin(turn) * v
+    base = surface.plane.offset if surface.plane is not None else 0.0
+    center = x * u + y * v + (base + (bottom + top) / 2) * normal
+    axes = np.stack([along, np.cross(normal, along), normal], axis=1)
+    least = 1e-3        # a sheet of paper has a thickness too
+    return Box(center, np.maximum((long, short, top - bottom), least), axes)
+
+
+def _without_stragglers(flat: np.ndarray, pixel: float) -> np.ndarray:
+    """Drop points that stand alone when seen from above: one of them would turn the whole rectangle."""
+    cell = max(2.5 * pixel, 1e-3)
+    low = flat.min(axis=0)
+    columns, rows = ((flat - low) / cell).astype(np.intp).T
+    shape = (int(rows.max()) + 1, int(columns.max()) + 1)
+    counts = np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
+    crowd = cv2.blur(counts, (3, 3), borderType=cv2.BORDER_CONSTANT) * 9
+    kept = flat[crowd[rows, columns] >= 4]
+    return kept if len(kept) >= 3 else flat
+
+
+def _table_below(surface: Surface, points: np.ndarray, intrinsics: Intrinsics) -> bool:
+    """Tell whether the table is what is seen right below the thing, rather than another thing.
+
+    A ball hides the place where it touches the table, but the table begins where the ball ends. A block that
+    stands on a block does not.
+    """
+    assert surface.plane is not None
+    middle = points.mean(axis=0)
+    foot = middle - 0.02 * surface.plane.normal
+    focal = np.array([intrinsics.fx, intrinsics.fy])
+    down = focal * (foot[:2] / foot[2] - middle[:2] / middle[2])
+    length = float(np.linalg.norm(down))
+    if length < 0.1 * intrinsics.fx * 0.02 / middle[2]:     # seen from straight above there is no below
+        return True
+    dx, dy = np.round(6 * down / length).astype(int)
+    outline = surface.mask.astype(np.uint8)
+    shifted = cv2.warpAffine(outline, np.float32([[1, 0, dx], [0, 1, dy]]), outline.shape[::-1])
+    grown = cv2.dilate(outline, np.ones((5, 5), np.uint8))
+    below = surface.cloud[(shifted > 0) & (grown == 0)]
+    below = below[np.isfinite(below[:, 2])]
+    if len(below) < 8:
+        return True
+    return bool(np.mean(surface.plane.height(below) < ON_TABLE / 2) > 0.5)
+
+
+def _hidden_side(surface: Surface, points: np.ndarray, heights: np.ndarray, top: float, normal: np.ndarray,
+                 intrinsics: Intrinsics) -> np.ndarray:
+    """Mirror what is seen at the upright axis of the thing; keep what the camera could not have seen.
+
+    The axis goes through the middle of what is highest: the rim of a cup, the top of a ball, the lid of a
+    box. A mirrored point is kept where it falls behind the thing's own visible surface.
+
+    :return: (K, 3) metres.
+    """
+    if surface.plane is None or top < ON_TABLE:
+        return np.empty((0, 3))
+    crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
+    if len(crown) < 8:
+        return np.empty((0, 3))
+    seen = points[::max(1, len(points) // MIRRORED)]
+    axis = (crown.min(axis=0) + crown.max(axis=0)) / 2
+    offset = axis - seen
+    mirrored = seen + 2 * (offset - (offset @ normal)[:, None] * normal)
+    x0, y0, x1, y1 = surface.window
+    columns = np.round(mirrored[:, 0] / mirrored[:, 2] * intrinsics.fx + intrinsics.cx).astype(int) - x0
+    rows = np.round(mirrored[:, 1] / mirrored[:, 2] * intrinsics.fy + intrinsics.cy).astype(int) - y0
+    within = (columns >= 0) & (rows >= 0) & (columns < x1 - x0) & (rows < y1 - y0)
+    mirrored, columns, rows = mirrored[within], columns[within], rows[within]
+    z = surface.cloud[rows, columns, 2]
+    return mirrored[surface.solid[rows, columns] & (mirrored[:, 2] > z)]

@@ -1,0 +1,54 @@
+"""Depth images as cameras send them: to metres, with what is no reading cut away."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# Stereo depth errs by z^2 * subpixel / (focal length * baseline): 1.3 mm at 0.7 m for a RealSense D435 with
+# 0.08 pixel (Intel, "Best known methods for tuning RealSense D400", 2020), hence 2.7e-3 per metre squared.
+NOISE = 2.7e-3
+
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+def decode_depth(image: np.ndarray) -> np.ndarray:
+    """Give a raw depth image in metres, by its type (REP-118): uint16 is millimetres, float32 is metres.
+
+    :param image: (H, W) uint16 (16UC1) or float32 (32FC1).
+    :return: (H, W) float32 metres along the optical axis; NaN where there is no reading (zero, negative,
+        infinite or not a number).
+    :raises ValueError: another type or shape.
+    """
+    if image.ndim != 2 or image.size == 0:
+        raise ValueError(f'depth has the shape {image.shape}; it must be (height, width)')
+    if image.dtype == np.uint16:
+        depth = image.astype(np.float32) * np.float32(1e-3)
+    elif image.dtype == np.float32:
+        depth = image.copy()
+    else:
+        raise ValueError(f'depth is {image.dtype}; it must be uint16 millimetres or float32 metres')
+    depth[~((depth > 0) & (depth < np.inf))] = np.nan
+    return depth
+
+
+def noise_at(distance: float) -> float:
+    """Return the standard deviation, in metres, that stereo depth is expected to have at a distance."""
+    return NOISE * distance * distance
+
+
+def edges(depth: np.ndarray, pixel: float) -> np.ndarray:
+    """Find the pixels at a jump in depth: outlines, and the flying pixels that hang between near and far.
+
+    A pixel is at a jump when the depths of its 3x3 neighbourhood span more than noise and a steep surface
+    explain.
+
+    :param depth: (H, W) float32 metres, NaN where there is no reading.
+    :param pixel: the angle of one pixel in radians (1 / focal length).
+    :return: (H, W) bool; False where there is no reading.
+    """
+    valid = np.isfinite(depth)
+    far = cv2.dilate(np.where(valid, depth, 0.0).astype(np.float32), _NEIGHBOURS)
+    near = cv2.erode(np.where(valid, depth, np.inf).astype(np.float32), _NEIGHBOURS)
+    z = np.where(valid, depth, 0.0)
+    return valid & (far - near > 0.012 + 4 * NOISE * z * z + 3 * pixel * z)

@@ -1,0 +1,43 @@
+"""The pinhole camera that a depth image was taken with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Focal lengths and principal point in pixels, of the image as it is (rectified, no distortion).
+
+    :raises ValueError: a focal length that is not above 0, or a value that is not a number.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def __post_init__(self) -> None:
+        for name in ('fx', 'fy', 'cx', 'cy'):
+            if not isfinite(getattr(self, name)):
+                raise ValueError(f'intrinsics: {name} is {getattr(self, name)}; it must be a number')
+        for name in ('fx', 'fy'):
+            if getattr(self, name) <= 0:
+                raise ValueError(f'intrinsics: the focal length {name} is {getattr(self, name)}; '
+                                 'it must be above 0 (is the camera calibrated?)')
+
+    def deproject(self, depth: np.ndarray, left: int = 0, top: int = 0, step: int = 1) -> np.ndarray:
+        """Give every pixel its point in the camera's optical frame.
+
+        :param depth: (H, W) float32 metres along the optical axis, NaN where there is no reading.
+        :param left: column in the image of the first column of ``depth``; ``top`` its row.
+        :param step: pixels of the image from one pixel of ``depth`` to the next.
+        :return: (H, W, 3) float32 metres; NaN where ``depth`` is.
+        """
+        rows, columns = depth.shape
+        x = ((left - self.cx + step * np.arange(columns)) / self.fx).astype(np.float32)
+        y = ((top - self.cy + step * np.arange(rows)) / self.fy).astype(np.float32)
+        return np.stack([depth * x, depth * y[:, None], depth], axis=-1)

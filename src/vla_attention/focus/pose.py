@@ -1,0 +1,60 @@
+"""Rotations, and the pose from which a hand can come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_attention.focus.region import FocusRegion
+
+
+@dataclass(frozen=True)
+class Pose:
+    """``position`` (3,) in metres and ``orientation`` quaternion (x, y, z, w)."""
+
+    position: np.ndarray
+    orientation: np.ndarray
+
+
+def approach_pose(region: FocusRegion) -> Pose | None:
+    """Return the pose that a parallel-jaw hand comes to, in the optical frame.
+
+    The position is the centre of the region's box. z is the approach axis: into the thing, against the normal
+    of what it stands on. y is the closing axis, across the thing's shorter side (as ``panda_hand`` of Franka
+    and MoveIt's tutorials have it), turned so that x points away from the camera's left.
+
+    :return: None where the region has no 3-D part.
+    """
+    if region.center is None or region.orientation is None:
+        return None
+    box = rotation(region.orientation)
+    approach, closing = -box[:, 2], box[:, 1]
+    if closing[0] < 0:      # of the two turns that a parallel jaw cannot tell apart, always the same
+        closing = -closing
+    return Pose(region.center, quaternion(np.stack([np.cross(closing, approach), closing, approach], axis=1)))
+
+
+def quaternion(matrix: np.ndarray) -> np.ndarray:
+    """Return the quaternion (x, y, z, w), w >= 0, of a rotation matrix (3, 3) (Bar-Itzhack, 2000)."""
+    (a, b, c), (d, e, f), (g, h, i) = np.asarray(matrix, np.float64)
+    k = np.array([[a - e - i, b + d, c + g, h - f],
+                  [b + d, e - a - i, f + h, c - g],
+                  [c + g, f + h, i - a - e, d - b],
+                  [h - f, c - g, d - b, a + e + i]]) / 3
+    found = np.linalg.eigh(k)[1][:, -1]
+    return found if found[3] >= 0 else -found
+
+
+def rotation(quaternion: np.ndarray) -> np.ndarray:
+    """Return the rotation matrix (3, 3) of a quaternion (x, y, z, w).
+
+    :raises ValueError: its length is 0.
+    """
+    length = float(np.linalg.norm(quaternion))
+    if length == 0 or not np.isfinite(length):
+        raise ValueError(f'quaternion {quaternion} has no direction')
+    x, y, z, w = np.asarray(quaternion, np.float64) / length
+    return np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+                     [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+                     [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])

@@ -1,0 +1,156 @@
+"""The part of a depth image that is the thing itself: not the table, not its neighbours, not what hides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vla_attention.focus import depth as depths
+from vla_attention.focus.intrinsics import Intrinsics
+from vla_attention.focus.plane import Plane, fit_plane
+
+Window = tuple[int, int, int, int]      # x0, y0, x1, y1 in pixels of the image
+
+SURROUNDINGS = 0.5      # how far around its box a thing's surroundings reach, in sides of the box
+SLACK = 10              # pixels of a 640-pixel-wide image by which the outline from the map may be off
+FLAT_SHARE = 0.3        # a thing less of which than this share stands above the table is flat (a sheet, a mark)
+AROUND = 1500           # points around the thing that the plane is fitted to, at most
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What is seen of a thing, in a window of the image.
+
+    ``cloud`` (h, w, 3) float32 metres over the window; ``mask`` (h, w) bool, the thing's outline;
+    ``solid`` (h, w) bool, the pixels of it whose depth can be trusted; ``plane`` what it stands on.
+    """
+
+    window: Window
+    cloud: np.ndarray
+    mask: np.ndarray
+    solid: np.ndarray
+    plane: Plane | None
+
+
+def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np.ndarray,
+             intrinsics: Intrinsics) -> Surface:
+    """Separate a thing from what is around it.
+
+    The plane under it is taken away, the rest is cut where depth jumps, and the parts that the outline from
+    the map lies on are kept. The outline may be off by a patch; the depth corrects it.
+
+    :param mask: (H, W) uint8, where the map says that the thing is.
+    :param box: (x0, y0, x1, y1) around it, in pixels.
+    :param depth: (H, W) float32 metres, NaN where there is no reading.
+    """
+    height, width = depth.shape
+    window = _around(box, width, height)
+    x0, y0, x1, y1 = window
+    z = depth[y0:y1, x0:x1]
+    said = mask[y0:y1, x0:x1] > 0
+    cloud = intrinsics.deproject(z, x0, y0)
+    valid = np.isfinite(z)
+    jumps = depths.edges(z, 1 / intrinsics.fx)
+    smooth = valid & ~jumps
+    slack = max(2, round(SLACK * width / 640))
+    inside = cv2.distanceTransform(_framed(said), cv2.DIST_L2, 3)[1:-1, 1:-1]
+
+    plane = _plane_under(cloud, smooth, said, inside, slack)
+    above = smooth
+    tolerance = 0.0
+    if plane is not None:
+        heights = plane.height(cloud)
+        near = float(np.median(z[valid & said])) if (valid & said).any() else 1.0
+        tolerance = max(0.003, 2.5 * max(plane.spread, 0.5 * depths.noise_at(near)))
+        above = smooth & (heights > tolerance)
+        core = smooth & said
+        if above[core].sum() < FLAT_SHARE * max(1, core.sum()):
+            flat = core & (np.abs(heights) < 4 * tolerance)
+            return Surface(window, cloud, said, flat, plane)
+    near_said = cv2.dilate(said.astype(np.uint8), _disc(slack)) > 0
+    solid = _parts_said(above & near_said, inside, said, z)
+    outline = _grow(solid, jumps & near_said, z, plane, cloud, tolerance)
+    outline = _fill(outline, valid & ~jumps)
+    return Surface(window, cloud, outline, solid, plane)
+
+
+def _around(box: tuple[float, float, float, float], width: int, height: int) -> Window:
+    margin = SURROUNDINGS * max(box[2] - box[0], box[3] - box[1], 0.06 * width)
+    return (max(0, int(box[0] - margin)), max(0, int(box[1] - margin)),
+            min(width, int(np.ceil(box[2] + margin))), min(height, int(np.ceil(box[3] + margin))))
+
+
+def _plane_under(cloud: np.ndarray, smooth: np.ndarray, said: np.ndarray, inside: np.ndarray,
+                 slack: int) -> Plane | None:
+    rng = np.random.default_rng(0)      # the same picture gives the same plane
+    gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
+    around = np.flatnonzero(smooth & (gap > slack / 2))
+    if len(around) < 12:
+        return None
+    if len(around) > AROUND:
+        around = rng.choice(around, AROUND, replace=False)
+    points = cloud.reshape(-1, 3)[around]
+    weights = 1 / (1 + gap.ravel()[around] / (4 * slack))
+    core = np.flatnonzero(smooth & (inside > 0.4 * inside.max()))
+    resting = cloud.reshape(-1, 3)[core[::max(1, len(core) // 200)]]
+    tolerance = 0.003 + 2.5 * depths.noise_at(float(np.median(points[:, 2])))
+    return fit_plane(points, weights, resting, tolerance, rng)
+
+
+def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Keep the connected parts that the outline from the map means.
+
+    The part that lies deepest under the outline is the thing. Others belong to it (an arm before it cuts it
+    in two) when most of their pixels are under the outline and they are as far away as it is.
+    """
+    count, labels = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=4)
+    if count == 1:
+        return np.zeros_like(candidates)
+    flat = labels.ravel()
+    size = np.bincount(flat, minlength=count).astype(float)
+    under = np.bincount(flat, weights=said.ravel(), minlength=count)
+    depth_under = np.bincount(flat, weights=inside.ravel(), minlength=count)
+    depth_under[0] = 0.0
+    best = int(np.argmax(depth_under))
+    if depth_under[best] == 0:
+        return np.zeros_like(candidates)
+    near, far = np.quantile(z[labels == best], (0.02, 0.98))
+    reach = 0.02 + 0.5 * (far - near)
+    keep = [best]
+    for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (depth_under > 0.05 * depth_under[best])):
+        if part and part != best and near - reach < np.median(z[labels == part]) < far + reach:
+            keep.append(int(part))
+    return np.isin(labels, keep)
+
+
+def _grow(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray, plane: Plane | None, cloud: np.ndarray,
+          tolerance: float) -> np.ndarray:
+    """Give back to the outline the pixels at a jump that lie on the near side, on the thing."""
+    if not solid.any():
+        return solid
+    around = cv2.dilate(solid.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    nearest = cv2.erode(np.where(solid, z, np.inf).astype(np.float32), np.ones((5, 5), np.uint8))
+    farthest = cv2.dilate(np.where(solid, z, 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    room = 0.006 + 2 * depths.NOISE * z * z
+    on = around & jumps & (z < farthest + room) & (z > nearest - room)
+    if plane is not None:
+        on &= plane.height(cloud) > tolerance
+    return solid | on
+
+
+def _fill(outline: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fill the holes of an outline where the depth says nothing else: shine, dark spots, single pixels."""
+    contours, _ = cv2.findContours(outline.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(outline.shape, np.uint8)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return outline | ((filled > 0) & ~known)
+
+
+def _framed(mask: np.ndarray) -> np.ndarray:
+    return cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
