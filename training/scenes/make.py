@@ -1,0 +1,148 @@
+"""One integer, one scene: layout, camera, light, picture, ground truth and phrases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.scenes import room
+from training.scenes.camera import Camera, draw_camera
+from training.scenes.phrases import write_phrases
+from training.scenes.referring import Seen
+from training.scenes.render import Render, render, whole_area
+from training.scenes.sampler import Item, lay_out
+from training.scenes.scene import Scene, SceneObject
+from training.scenes.sensor import develop, measure_depth
+from training.scenes.tracer import Surroundings, World
+
+SPLITS = ('train', 'test')
+MIN_PIXELS = 6      # fewer visible pixels and a thing counts as not in view
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A scene before its picture is taken; ``fixed`` are parts that are no objects."""
+
+    items: tuple[Item, ...]
+    fixed: tuple
+    around: Surroundings
+    camera: Camera
+    reach: float
+
+    def world(self, items: tuple[Item, ...] | None = None) -> World:
+        """Make the world, with other items (moved ones) where they are given; ids follow the order."""
+        parts, ids = list(self.fixed), [0] * len(self.fixed)
+        for index, item in enumerate(self.items if items is None else items):
+            parts += item.parts
+            ids += [index + 1] * len(item.parts)
+        return World(parts, ids)
+
+
+def make_scene(seed: int, *, size: tuple[int, int] = (320, 240), split: str = 'train', depth_noise: bool = True,
+               sensor_noise: bool = True) -> Scene:
+    """Generate one scene; the same arguments give the same scene.
+
+    Textures take photographs where a folder of them is found (see :mod:`training.scenes.textures`); with
+    and without it scenes differ in texture.
+
+    :param size: width and height in pixels.
+    :param split: 'train', or 'test' for held-out shapes, textures and shades of colours.
+    :param depth_noise: noise and holes as a depth camera makes them; exact depth otherwise.
+    :param sensor_noise: the picture's exposure, blur, noise and compression vary; a plain one otherwise.
+    :raises ValueError: no such split, or a size below 32 pixels.
+    """
+    rng = generator(seed, split)
+    setting = make_setting(rng, size, split)
+    picture = render(setting.world(), setting.camera, setting.around, rng)
+    return photograph(seed, setting.items, setting.camera, picture, rng, depth_noise=depth_noise,
+                      sensor_noise=sensor_noise)
+
+
+def generator(seed: int, split: str) -> np.random.Generator:
+    """Return the random numbers of a scene.
+
+    :raises ValueError: no such split.
+    """
+    if split not in SPLITS:
+        raise ValueError(f'split is {split!r}; it must be one of {", ".join(SPLITS)}')
+    return np.random.default_rng([seed, SPLITS.index(split)])
+
+
+def make_setting(rng: np.random.Generator, size: tuple[int, int], split: str) -> Setting:
+    """Draw everything but the picture.
+
+    :raises ValueError: a size below 32 pixels.
+    """
+    if min(size) < 32:
+        raise ValueError(f'size is {size}; width and height must be at least 32 pixels')
+    held_out = split == 'test'
+    items, reach = lay_out(rng, held_out=held_out)
+    camera = draw_camera(rng, size, reach)
+    fixed = [*room.furniture(rng, camera, reach, held_out=held_out), *room.visitors(rng, camera, reach)]
+    return Setting(tuple(items), tuple(fixed), room.lighting(rng), camera, reach)
+
+
+def photograph(seed: int, items: tuple[Item, ...], camera: Camera, picture: Render, rng: np.random.Generator, *,
+               depth_noise: bool, sensor_noise: bool, with_phrases: bool = True) -> Scene:
+    """Turn a render into a scene with its ground truth."""
+    seen = describe(items, camera, picture.instances)
+    instances = np.where(np.isin(picture.instances, [thing.object.id for thing in seen]), picture.instances, 0)
+    style = rng if sensor_noise else _Still()
+    return Scene(
+        seed=seed,
+        image=develop(picture.light, style),
+        depth=measure_depth(picture.depth, rng) if depth_noise else picture.depth,
+        instances=instances.astype(np.int32),
+        intrinsics=camera.intrinsics,
+        camera_pose=camera.pose,
+        objects=tuple(thing.object for thing in seen),
+        phrases=tuple(write_phrases(seen, camera.size, rng)) if with_phrases else ())
+
+
+def describe(items: tuple[Item, ...], camera: Camera, instances: np.ndarray) -> list[Seen]:
+    """List the things in view with their ground truth."""
+    seen = []
+    to_camera = camera.pose[:3, :3].T
+    right = camera.pose[:2, 0] / np.linalg.norm(camera.pose[:2, 0])
+    away = np.array([-right[1], right[0]])
+    for index, item in enumerate(items):
+        rows, columns = np.nonzero(instances == index + 1)
+        if len(rows) < MIN_PIXELS:
+            continue
+        visible = min(1.0, len(rows) / max(whole_area(item, camera), len(rows)))
+        thing = SceneObject(
+            id=index + 1, kind=item.kind.name, colour=item.colour, material=item.material,
+            size_class=item.size_class,
+            box2d=(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),
+            center=to_camera @ (item.middle - camera.pose[:3, 3]), size=2 * item.half,
+            orientation=quaternion(to_camera @ item.turn), visible=visible)
+        seen.append(Seen(thing, item.kind, len(rows), (float(columns.mean()), float(rows.mean())),
+                         (float(item.middle[:2] @ right), float(item.middle[:2] @ away)), item.carrier + 1))
+    return seen
+
+
+def quaternion(matrix: np.ndarray) -> np.ndarray:
+    """Return the unit quaternion (x, y, z, w), w >= 0, of a rotation matrix."""
+    k = np.array([[matrix[0, 0] - matrix[1, 1] - matrix[2, 2], 0, 0, 0],
+                  [matrix[0, 1] + matrix[1, 0], matrix[1, 1] - matrix[0, 0] - matrix[2, 2], 0, 0],
+                  [matrix[0, 2] + matrix[2, 0], matrix[1, 2] + matrix[2, 1],
+                   matrix[2, 2] - matrix[0, 0] - matrix[1, 1], 0],
+                  [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1],
+                   matrix.trace()]]) / 3
+    q = np.linalg.eigh(k)[1][:, -1]     # eigh reads the lower triangle (Bar-Itzhack 2000)
+    return q if q[3] >= 0 else -q
+
+
+class _Still:
+    """A stand-in for a generator that always draws the middle: a camera without moods."""
+
+    def uniform(self, low: float = 0.0, high: float = 1.0, size: int | None = None) -> float | np.ndarray:
+        middle = (low + high) / 2
+        return middle if size is None else np.full(size, middle)
+
+    def integers(self, low: int, high: int) -> int:
+        return (low + high) // 2
+
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.zeros(shape)

@@ -1,0 +1,113 @@
+"""Surfaces of things: colours with names and shades, gloss, metal, glass, textures; and an object's paint."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from training.scenes import textures
+from training.scenes.mesh import Mesh
+
+# name -> (hue from, to in degrees, saturation from, to, value from, to); shades within stay the name's own
+COLOURS = {
+    'red': ((-8, 8), (0.72, 0.98), (0.55, 0.95)),
+    'orange': ((20, 33), (0.80, 1.0), (0.85, 1.0)),
+    'yellow': ((46, 58), (0.65, 1.0), (0.82, 1.0)),
+    'green': ((90, 160), (0.45, 0.95), (0.30, 0.80)),
+    'blue': ((203, 235), (0.60, 0.98), (0.40, 0.95)),
+    'purple': ((265, 290), (0.40, 0.85), (0.35, 0.75)),
+    'pink': ((325, 350), (0.30, 0.60), (0.88, 1.0)),
+    'brown': ((16, 32), (0.50, 0.80), (0.22, 0.50)),
+    'black': ((0, 360), (0.0, 0.15), (0.02, 0.12)),
+    'white': ((20, 60), (0.0, 0.06), (0.88, 1.0)),
+    'grey': ((200, 240), (0.0, 0.08), (0.38, 0.62)),
+}
+MATERIALS = {
+    # name -> (gloss from, to, metal)
+    'plastic': ((0.15, 0.6), 0.0), 'ceramic': ((0.4, 0.8), 0.0), 'metal': ((0.6, 0.95), 1.0),
+    'wood': ((0.02, 0.15), 0.0), 'paper': ((0.0, 0.2), 0.0), 'rubber': ((0.0, 0.1), 0.0),
+    'fabric': ((0.0, 0.0), 0.0), 'glass': ((0.7, 0.95), 0.0), 'food': ((0.05, 0.35), 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Surface:
+    """``colour`` (3,) linear RGB 0..1; ``texture`` (h, w, 3) uint8 sRGB multiplied with it, or None.
+
+    ``gloss`` 0..1 (highlights and reflections), ``metal`` 0..1, ``clear`` 0..1 is how much shines through.
+    """
+
+    colour: np.ndarray
+    texture: np.ndarray | None = field(default=None, compare=False)
+    gloss: float = 0.2
+    metal: float = 0.0
+    clear: float = 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mesh with its surface."""
+
+    mesh: Mesh
+    surface: Surface
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What a kind's maker may paint with; ``main`` carries the colour that a phrase names."""
+
+    main: Surface
+    label: Surface
+    accent: Surface
+    dark: Surface
+    light: Surface
+    steel: Surface
+    wood: Surface
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    """Decode sRGB in 0..1 to linear light (IEC 61966-2-1, as a power of 2.2)."""
+    return np.asarray(srgb, np.float64) ** 2.2
+
+
+def shade(name: str, rng: np.random.Generator, *, held_out: bool = False) -> np.ndarray:
+    """Draw a linear RGB shade of a colour name; held-out shades are the middle third of each range of value."""
+    hue, saturation, value = COLOURS[name]
+    share = rng.uniform(0, 1)
+    share = (1 + share) / 3 if held_out else (share * 2 / 3 if share < 0.5 else (1 + 2 * share) / 3)
+    h = rng.uniform(*hue) % 360 / 360
+    return linear(np.array(colorsys.hsv_to_rgb(h, rng.uniform(*saturation),
+                                               value[0] + share * (value[1] - value[0]))))
+
+
+def surface(colour: np.ndarray, material: str, rng: np.random.Generator) -> Surface:
+    """Make a plain surface of a material."""
+    gloss, metal = MATERIALS[material]
+    return Surface(colour, gloss=float(rng.uniform(*gloss)), metal=metal)
+
+
+def paint(colour: str, material: str, rng: np.random.Generator, *, held_out: bool = False) -> Paint:
+    """Mix an object's paint: main surface of the colour and material, the rest drawn at random."""
+    tone = shade(colour, rng, held_out=held_out)
+    main = surface(tone, material, rng)
+    if material == 'wood':
+        main = replace(main, texture=textures.wood(rng))
+    elif material == 'fabric':
+        main = replace(main, texture=textures.weave(rng))
+    elif material == 'glass':
+        main = replace(main, clear=float(rng.uniform(0.35, 0.65)))
+    elif material == 'food' or rng.uniform() < 0.35:
+        main = replace(main, texture=textures.speckle(rng))
+    # a third of the labels are the object's own colour with print on it, so that the name still fits
+    printed = textures.label(tone, rng, held_out=held_out)
+    label = Surface(np.ones(3), printed, gloss=float(rng.uniform(0.05, 0.5)))
+    names = [name for name in COLOURS if name != colour]
+    accent = surface(shade(names[rng.integers(len(names))], rng, held_out=held_out), 'plastic', rng)
+    return Paint(
+        main=main, label=label, accent=accent,
+        dark=Surface(shade('black', rng), gloss=float(rng.uniform(0.1, 0.6))),
+        light=Surface(shade('white', rng), gloss=float(rng.uniform(0.1, 0.5))),
+        steel=Surface(np.full(3, rng.uniform(0.45, 0.75)), gloss=0.85, metal=1.0),
+        wood=Surface(linear(np.array([0.68, 0.48, 0.30])) * rng.uniform(0.6, 1.3), textures.wood(rng), gloss=0.08))
