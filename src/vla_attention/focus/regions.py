@@ -102,7 +102,8 @@ def _parts(grid: np.ndarray, heat: np.ndarray) -> list[_Part]:
     for (x0, y0, x1, y1), cells in _components(high, 1):
         left, top = (int(v) for v in np.floor((x0, y0) * scale))
         right, bottom = (int(v) for v in np.ceil((x1, y1) * scale))
-        group = cv2.resize(cells.astype(np.uint8), (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
+        group = cv2.resize(cells.astype(np.uint8), (right - left, bottom - top),
+                           interpolation=cv2.INTER_NEAREST)
         crop = heat[top:bottom, left:right] * group
         for (a, b, c, d), mask in _components((crop >= OUTLINE * crop.max()).astype(np.uint8), MIN_PIXELS):
             values = crop[b:d, a:c][mask]

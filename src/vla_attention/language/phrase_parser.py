@@ -22,7 +22,8 @@ _EN_ARTICLES = frozenset((
     'some', 'any', 'of'))
 _EN_FILLER = frozenset((
     'very', 'most', 'more', 'dark', 'light', 'bright', 'pale', 'deep', 'colored', 'coloured', 'side', 'one',
-    'ones', 'there', 'which', 'is', 'are', 'to', 'from', 'other', 'color', 'colour', 'in', 'and', 'part', 'hand'))
+    'ones', 'there', 'which', 'is', 'are', 'to', 'from', 'other', 'color', 'colour', 'in', 'and', 'part',
+    'hand'))
 _EN_CLAUSE = ('with', 'without', 'that', 'which')
 _EN_PLACE = re.compile(
     r'\b(?:(?:on|at|to|in|near|from|towards?|by) (?:the |its )?)'

@@ -1,0 +1,72 @@
+"""Colour words measured in the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+COLOURS = ('red', 'orange', 'yellow', 'green', 'cyan', 'blue', 'purple', 'pink', 'brown', 'black', 'white',
+           'grey')
+# hue in degrees: (centre, half width at which membership has fallen to a half)
+_HUES = {'red': (0, 17), 'orange': (26, 13), 'yellow': (51, 15), 'green': (115, 48), 'cyan': (184, 22),
+         'blue': (222, 33), 'purple': (278, 28), 'pink': (328, 24)}
+_BITS = 5           # of each channel in the table
+
+
+def colour_evidence(image: np.ndarray, colours: Sequence[str], size: tuple[int, int]) -> np.ndarray:
+    """Return how much each place looks like each colour word.
+
+    :param image: (H, W, 3) uint8 RGB.
+    :param colours: words of :data:`COLOURS`.
+    :param size: (width, height) of the answer, at most the image's.
+    :return: (colours, height, width) float32 in 0..1.
+    :raises ValueError: no such colour.
+    """
+    unknown = [colour for colour in colours if colour not in COLOURS]
+    if unknown:
+        raise ValueError(f'no colour {unknown[0]!r}; there are {", ".join(COLOURS)}')
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) >> (8 - _BITS)
+    index = (small[..., 0].astype(np.int32) << 2 * _BITS) | (small[..., 1].astype(np.int32) << _BITS) | small[..., 2]
+    table = _table()[[COLOURS.index(colour) for colour in colours]]
+    return np.take(table, index, axis=1)
+
+
+@lru_cache(maxsize=1)
+def _table() -> np.ndarray:
+    """Return the membership of every quantised RGB value, (colours, 2 ** 15) float32."""
+    levels = (np.arange(2 ** _BITS, dtype=np.float32) + 0.5) / 2 ** _BITS
+    red, green, blue = np.meshgrid(levels, levels, levels, indexing='ij')
+    rgb = np.stack([red, green, blue], axis=-1).reshape(1, -1, 3).astype(np.float32)
+    hue, saturation, value = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
+    chroma = saturation * value
+    vivid = _rise(chroma, 0.16, 0.05) * _rise(value, 0.2, 0.05) * _rise(saturation, 0.25, 0.06)
+    memberships = {}
+    for name, (centre, half) in _HUES.items():
+        distance = np.abs((hue - centre + 180) % 360 - 180)
+        memberships[name] = np.exp(-np.log(2) * (distance / half) ** 2) * vivid
+    # pale red and orange are pink, dark ones brown
+    pale = _rise(value, 0.65, 0.08) * _fall(saturation, 0.55, 0.08)
+    reddish = np.exp(-np.log(2) * (np.abs((hue - 0 + 180) % 360 - 180) / 16) ** 2) * vivid
+    memberships['pink'] = np.maximum(memberships['pink'], reddish * pale)
+    memberships['red'] *= 1 - 0.7 * pale
+    warm = np.exp(-np.log(2) * (np.abs(hue - 24) / 20) ** 2)
+    dull = np.maximum(_fall(value, 0.6, 0.08), _fall(saturation, 0.5, 0.08) * _fall(value, 0.85, 0.06))
+    memberships['brown'] = warm * dull * _rise(saturation, 0.2, 0.06) * _rise(value, 0.15, 0.05)
+    for name in ('orange', 'yellow'):
+        memberships[name] *= 1 - 0.6 * memberships['brown']
+    memberships['black'] = _fall(value, 0.27, 0.06) * _fall(chroma, 0.18, 0.05)
+    plain = _fall(saturation, 0.2, 0.05)
+    memberships['white'] = plain * _rise(value, 0.68, 0.07)
+    memberships['grey'] = plain * _rise(value, 0.22, 0.06) * _fall(value, 0.8, 0.07)
+    return np.concatenate([memberships[name].reshape(1, -1) for name in COLOURS]).astype(np.float32)
+
+
+def _rise(values: np.ndarray, middle: float, width: float) -> np.ndarray:
+    return 0.5 * (1 + np.tanh((values - middle) / (2 * width)))
+
+
+def _fall(values: np.ndarray, middle: float, width: float) -> np.ndarray:
+    return 1 - _rise(values, middle, width)
