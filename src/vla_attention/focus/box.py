@@ -9,7 +9,6 @@ import numpy as np
 
 from vla_attention.focus import depth as depths
 from vla_attention.focus.intrinsics import Intrinsics
-from vla_attention.focus.plane import Plane
 from vla_attention.focus.surface import Surface
 
 FITTED = 2500       # points that the box is fitted to, at most
@@ -36,6 +35,7 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     points = surface.cloud[surface.solid]
     thin = max(1, len(points) // FITTED)
     points = points[::thin].astype(np.float64)
+    hidden = np.empty((0, 3))
     if surface.plane is None:
         normal, u, v = np.array([0.0, 0.0, -1.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
         heights = points @ normal
@@ -45,13 +45,15 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
         u, v = surface.plane.axes()
         heights = points @ normal - surface.plane.offset
         bottom, top = np.quantile(heights, (0.02, 0.98))
-        if bottom < ON_TABLE or (bottom < 0.7 * (top - bottom) and _table_below(surface, points, intrinsics)):
+        crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
+        crest = (crown.min(axis=0) + crown.max(axis=0)) / 2
+        if bottom < ON_TABLE or (bottom < 2 * (top - bottom) and _table_below(surface, crest, intrinsics)):
             bottom = 0.0
+        if top > ON_TABLE and len(crown) >= 8:
+            hidden = _hidden_side(surface, points, crest, intrinsics)
     flat = np.stack([points @ u, points @ v], axis=1)
     flat = _without_stragglers(flat, np.sqrt(thin) * float(np.median(points[:, 2])) / intrinsics.fx)
-    hidden = _hidden_side(surface, points, heights, top, normal, intrinsics)
-    if len(hidden):
-        flat = np.concatenate([flat, np.stack([hidden @ u, hidden @ v], axis=1)])
+    flat = np.concatenate([flat, np.stack([hidden @ u, hidden @ v], axis=1)])
     (x, y), (long, short), angle = cv2.minAreaRect(cv2.convexHull(flat.astype(np.float32)))
     if long < short:
         long, short, angle = short, long, angle + 90
@@ -70,54 +72,57 @@ def _without_stragglers(flat: np.ndarray, pixel: float) -> np.ndarray:
     low = flat.min(axis=0)
     columns, rows = ((flat - low) / cell).astype(np.intp).T
     shape = (int(rows.max()) + 1, int(columns.max()) + 1)
-    counts = np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
-    crowd = cv2.blur(counts, (3, 3), borderType=cv2.BORDER_CONSTANT) * 9
+    counts = np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
+    crowd = cv2.boxFilter(counts.astype(np.float32), -1, (3, 3), normalize=False,
+                          borderType=cv2.BORDER_CONSTANT)
     kept = flat[crowd[rows, columns] >= 4]
     return kept if len(kept) >= 3 else flat
 
 
-def _table_below(surface: Surface, points: np.ndarray, intrinsics: Intrinsics) -> bool:
-    """Tell whether the table is what is seen right below the thing, rather than another thing.
+def _table_below(surface: Surface, crest: np.ndarray, intrinsics: Intrinsics) -> bool:
+    """Tell whether what is seen right below the thing is the table that it stands on.
 
-    A ball hides the place where it touches the table, but the table begins where the ball ends. A block that
-    stands on a block does not.
+    A ball hides the place where it touches the table, but the table begins on the camera's side of its
+    middle. Below a block on a block is a block; below a thing in the air, table that lies behind it.
+
+    :param crest: (3,) the middle of what is highest.
     """
     assert surface.plane is not None
-    middle = points.mean(axis=0)
-    foot = middle - 0.02 * surface.plane.normal
+    normal = surface.plane.normal
+    foot = crest - 0.02 * normal
     focal = np.array([intrinsics.fx, intrinsics.fy])
-    down = focal * (foot[:2] / foot[2] - middle[:2] / middle[2])
+    down = focal * (foot[:2] / foot[2] - crest[:2] / crest[2])
     length = float(np.linalg.norm(down))
-    if length < 0.1 * intrinsics.fx * 0.02 / middle[2]:     # seen from straight above there is no below
+    if length < 0.1 * intrinsics.fx * 0.02 / crest[2]:     # seen from straight above there is no below
         return True
-    dx, dy = np.round(6 * down / length).astype(int)
+    dx, dy = np.round(6 * down / length)
     outline = surface.mask.astype(np.uint8)
-    shifted = cv2.warpAffine(outline, np.float32([[1, 0, dx], [0, 1, dy]]), outline.shape[::-1])
-    grown = cv2.dilate(outline, np.ones((5, 5), np.uint8))
-    below = surface.cloud[(shifted > 0) & (grown == 0)]
+    shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+    shifted = cv2.warpAffine(outline, shift, (outline.shape[1], outline.shape[0]))
+    below = surface.cloud[(shifted > 0) & (cv2.dilate(outline, np.ones((5, 5), np.uint8)) == 0)]
     below = below[np.isfinite(below[:, 2])]
     if len(below) < 8:
         return True
-    return bool(np.mean(surface.plane.height(below) < ON_TABLE / 2) > 0.5)
+    if np.mean(surface.plane.height(below) < ON_TABLE / 2) < 0.5:
+        return False
+    towards = -crest + (crest @ normal) * normal
+    return bool(np.quantile((below - crest) @ towards, 0.75) > 0)
 
 
-def _hidden_side(surface: Surface, points: np.ndarray, heights: np.ndarray, top: float, normal: np.ndarray,
+def _hidden_side(surface: Surface, points: np.ndarray, crest: np.ndarray,
                  intrinsics: Intrinsics) -> np.ndarray:
     """Mirror what is seen at the upright axis of the thing; keep what the camera could not have seen.
 
     The axis goes through the middle of what is highest: the rim of a cup, the top of a ball, the lid of a
     box. A mirrored point is kept where it falls behind the thing's own visible surface.
 
+    :param crest: (3,) a point of the axis.
     :return: (K, 3) metres.
     """
-    if surface.plane is None or top < ON_TABLE:
-        return np.empty((0, 3))
-    crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
-    if len(crown) < 8:
-        return np.empty((0, 3))
+    assert surface.plane is not None
+    normal = surface.plane.normal
     seen = points[::max(1, len(points) // MIRRORED)]
-    axis = (crown.min(axis=0) + crown.max(axis=0)) / 2
-    offset = axis - seen
+    offset = crest - seen
     mirrored = seen + 2 * (offset - (offset @ normal)[:, None] * normal)
     x0, y0, x1, y1 = surface.window
     columns = np.round(mirrored[:, 0] / mirrored[:, 2] * intrinsics.fx + intrinsics.cx).astype(int) - x0

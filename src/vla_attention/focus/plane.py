@@ -57,9 +57,10 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
     offsets = np.einsum('ij,ij->i', normals, triples[good, 0])
     towards = np.where(offsets > 0, -1.0, 1.0)      # the camera is at the origin, on the upper side
     normals, offsets = normals * towards[:, None], offsets * towards
-    on = np.abs(points @ normals.T - offsets) < tolerance       # (N, draws)
+    normals32, offsets32 = normals.astype(np.float32), offsets.astype(np.float32)
+    on = np.abs(points @ normals32.T - offsets32) < tolerance       # (N, draws)
     votes = weights @ on / weights.sum()
-    scores = votes * (_stands_on(resting @ normals.T - offsets, tolerance) if len(resting) else 1.0)
+    scores = votes * (_stands_on(resting @ normals32.T - offsets32, tolerance) if len(resting) else 1.0)
     if not len(scores) or votes[best := int(np.argmax(scores))] < MIN_SHARE:
         return None
     inliers = points[on[:, best]].astype(np.float64)

@@ -130,7 +130,8 @@ def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str,
     height, width = heat.shape
     regions = []
     for x0, y0, x1, y1, score in np.asarray(boxes, float)[:count]:
-        box = tuple(float(v) for v in np.clip((x0, y0, x1, y1), 0, (width, height, width, height)))
+        box = (float(np.clip(x0, 0, width)), float(np.clip(y0, 0, height)),
+               float(np.clip(x1, 0, width)), float(np.clip(y1, 0, height)))
         window = (int(box[0]), int(box[1]), int(np.ceil(box[2])), int(np.ceil(box[3])))
         crop = _crop(heat, window)
         if crop.size == 0:

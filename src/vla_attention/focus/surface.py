@@ -1,4 +1,4 @@
-"""The part of a depth image that is the thing itself: not the table, not its neighbours, not what hides it."""
+"""The part of a depth image that is the thing itself: not the table, its neighbours or what hides it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Window = tuple[int, int, int, int]      # x0, y0, x1, y1 in pixels of the image
 
 SURROUNDINGS = 0.5      # how far around its box a thing's surroundings reach, in sides of the box
 SLACK = 10              # pixels of a 640-pixel-wide image by which the outline from the map may be off
-FLAT_SHARE = 0.3        # a thing less of which than this share stands above the table is flat (a sheet, a mark)
-AROUND = 1500           # points around the thing that the plane is fitted to, at most
+FLAT_SHARE = 0.3        # less than this share of it above the table: the thing is flat (a sheet, a mark)
+AROUND = 800            # points around the thing that the plane is fitted to, at most
 
 
 @dataclass(frozen=True)
@@ -105,24 +105,22 @@ def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z:
     The part that lies deepest under the outline is the thing. Others belong to it (an arm before it cuts it
     in two) when most of their pixels are under the outline and they are as far away as it is.
     """
-    count, labels = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=4)
-    if count == 1:
-        return np.zeros_like(candidates)
-    flat = labels.ravel()
-    size = np.bincount(flat, minlength=count).astype(float)
-    under = np.bincount(flat, weights=said.ravel(), minlength=count)
-    depth_under = np.bincount(flat, weights=inside.ravel(), minlength=count)
-    depth_under[0] = 0.0
-    best = int(np.argmax(depth_under))
-    if depth_under[best] == 0:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates.astype(np.uint8), connectivity=4)
+    labels_under = labels[said]
+    under = np.bincount(labels_under, minlength=count)
+    deep = np.bincount(labels_under, weights=inside[said], minlength=count)
+    deep[0] = 0.0       # label 0 is all that is no candidate
+    best = int(np.argmax(deep))
+    if deep[best] == 0:
         return np.zeros_like(candidates)
     near, far = np.quantile(z[labels == best], (0.02, 0.98))
     reach = 0.02 + 0.5 * (far - near)
-    keep = [best]
-    for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (depth_under > 0.05 * depth_under[best])):
-        if part and part != best and near - reach < np.median(z[labels == part]) < far + reach:
-            keep.append(int(part))
-    return np.isin(labels, keep)
+    size = stats[:, cv2.CC_STAT_AREA]
+    keep = np.zeros(count, bool)
+    keep[best] = True
+    for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.05 * deep[best])):
+        keep[part] |= near - reach < np.median(z[labels == part]) < far + reach
+    return keep[labels]
 
 
 def _grow(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray, plane: Plane | None, cloud: np.ndarray,
