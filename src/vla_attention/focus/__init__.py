@@ -6,5 +6,7 @@ from vla_attention.focus.lift import lift
 from vla_attention.focus.pose import Pose, approach_pose
 from vla_attention.focus.region import FocusRegion
 from vla_attention.focus.regions import find_regions
+from vla_attention.focus.tracking import Tracker
 
-__all__ = ['FocusRegion', 'Intrinsics', 'Pose', 'approach_pose', 'decode_depth', 'find_regions', 'lift']
+__all__ = ['FocusRegion', 'Intrinsics', 'Pose', 'Tracker', 'approach_pose', 'decode_depth', 'find_regions',
+           'lift']

@@ -10,7 +10,7 @@ import numpy as np
 from vla_attention.focus.box import fit_box
 from vla_attention.focus.intrinsics import Intrinsics
 from vla_attention.focus.pose import quaternion
-from vla_attention.focus.region import FocusRegion
+from vla_attention.focus.region import FocusRegion, point_on
 from vla_attention.focus.surface import separate
 
 MIN_POINTS = 30         # fewer points carry no box
@@ -53,17 +53,8 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
     return replace(
         region, mask=mask,
         box=(float(x0 + left), float(y0 + top), float(x0 + left + width), float(y0 + top + height)),
-        point=_point_on(mask, region.point),
+        point=point_on(mask, region.point),
         center=box.center, size=box.size, orientation=quaternion(box.axes),
         points=surface.cloud[surface.solid],
         colors=None if image is None else image[y0:y1, x0:x1][surface.solid])
 
-
-def _point_on(mask: np.ndarray, point: tuple[float, float]) -> tuple[float, float]:
-    """Keep the point where it is on the mask; else go to the nearest pixel that is."""
-    x, y = int(point[0]), int(point[1])
-    if mask[y, x]:
-        return point
-    rows, columns = np.nonzero(mask)
-    nearest = int(np.argmin((columns - x) ** 2 + (rows - y) ** 2))
-    return float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5

@@ -33,3 +33,17 @@ class FocusRegion:
     points: np.ndarray | None = None
     colors: np.ndarray | None = None
     no_3d: str = ''
+
+
+def point_on(mask: np.ndarray, point: tuple[float, float]) -> tuple[float, float]:
+    """Keep the point where it is on the mask; else go to the nearest pixel that is.
+
+    :param mask: (H, W), somewhere above 0.
+    """
+    height, width = mask.shape
+    x, y = min(max(int(point[0]), 0), width - 1), min(max(int(point[1]), 0), height - 1)
+    if mask[y, x]:
+        return point
+    rows, columns = np.nonzero(mask)
+    nearest = int(np.argmin((columns - x) ** 2 + (rows - y) ** 2))
+    return float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5

@@ -9,6 +9,7 @@ import numpy as np
 
 from vla_attention.focus.region import FocusRegion
 from vla_attention.grounding.attention_maps import AttentionMaps
+from vla_attention.language import parse_phrase
 
 OUTLINE = 0.5       # a part's outline lies where its map falls to this share of the part's own peak
 RIVAL = 0.5         # a part whose peak is below this share of the best part's peak is background
@@ -50,7 +51,7 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
         raise ValueError(f'max_regions is {max_regions}; it must be at least 1')
     phrase = maps.phrases[index]
     if plural is None:
-        plural = _is_plural(phrase)
+        plural = parse_phrase(phrase).plural
     grid = _grid(maps.maps[index] if maps.masks is None else maps.masks[index])
     heat = cv2.resize(grid, maps.image_size, interpolation=cv2.INTER_LINEAR)
     boxes = maps.boxes[index] if maps.boxes else None
@@ -65,14 +66,6 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
     scores = [presence * part.mass / (best if plural else total) for part in parts]
     order = np.argsort(scores)[::-1][:max_regions if plural else 1]
     return [_region(heat, parts[i], role, phrase, scores[i]) for i in order]
-
-
-def _is_plural(phrase: str) -> bool:
-    try:
-        from vla_attention.language import parse_phrase
-    except ImportError:
-        return False
-    return parse_phrase(phrase).plural
 
 
 def _grid(grid: np.ndarray) -> np.ndarray:

@@ -1,0 +1,166 @@
+"""Regions from frame to frame: the same number for the same thing, and outlines that do not flicker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import cv2
+import numpy as np
+
+from vla_attention.focus.region import FocusRegion, point_on
+
+REACH = 1.0         # mean sides of two boxes; a region farther than this from where a track should be is new
+PATIENCE = 1.0      # seconds that a number is kept for a thing that is out of sight
+SUDDEN = 0.5        # an edge that moves by this share of the box against expectation is followed at once
+
+
+@dataclass
+class _Track:
+    number: int
+    region: FocusRegion     # the last one, smoothed
+    edges: np.ndarray       # (4,) x0, y0, x1, y1
+    speed: np.ndarray       # (4,) pixels a second
+    outline: np.ndarray     # (h, w) float32 over the box: how much of late each pixel was in the mask
+    seen: float             # seconds
+
+    def expected(self, time: float) -> np.ndarray:
+        return self.edges + self.speed * (time - self.seen)
+
+
+class Tracker:
+    """Gives regions their numbers and smooths them over time.
+
+    Boxes are smoothed by an alpha-beta filter, which follows a thing that moves evenly without lag; beta
+    follows from alpha by Kalata's relation (1984). Masks are averaged in the coordinates of the box, so they
+    move with it. A number is never given twice.
+    """
+
+    def __init__(self, smoothing: float = 0.5) -> None:
+        """Make a tracker without tracks.
+
+        :param smoothing: 0 (regions as they come) to below 1 (hardly any change from frame to frame).
+        :raises ValueError: ``smoothing`` is not in that range.
+        """
+        self.smoothing = smoothing
+        self._tracks: list[_Track] = []
+        self._next = 0
+        self._time = float('-inf')
+
+    @property
+    def smoothing(self) -> float:
+        """How much of what was stays, 0 to below 1; it may be set at any time."""
+        return self._smoothing
+
+    @smoothing.setter
+    def smoothing(self, value: float) -> None:
+        if not 0 <= value < 1:
+            raise ValueError(f'smoothing is {value}; it must be at least 0 and below 1')
+        self._smoothing = value
+
+    def reset(self) -> None:
+        """Forget all tracks: a new instruction, another camera."""
+        self._tracks.clear()
+
+    def update(self, regions: Sequence[FocusRegion], time: float) -> list[FocusRegion]:
+        """Return the regions of one frame, in their order, smoothed and with ``track`` set.
+
+        :param time: the frame's stamp in seconds; a stamp before the last one resets the tracker.
+        """
+        if time < self._time:
+            self.reset()
+        self._time = time
+        self._tracks = [track for track in self._tracks if time - track.seen <= PATIENCE]
+        matches = self._match(regions, time)
+        answer = []
+        for index, region in enumerate(regions):
+            track = matches.get(index)
+            if track is None:
+                track = self._begin(region, time)
+            else:
+                self._follow(track, region, time)
+            answer.append(track.region)
+        return answer
+
+    def _match(self, regions: Sequence[FocusRegion], time: float) -> dict[int, _Track]:
+        """Pair regions with tracks of the same role and phrase, the best pair first."""
+        pairs = []
+        for index, region in enumerate(regions):
+            for track in self._tracks:
+                if (region.role, region.phrase) == (track.region.role, track.region.phrase):
+                    gap = _gap(np.asarray(region.box), track.expected(time))
+                    if gap < REACH:
+                        pairs.append((gap, index, track))
+        matches: dict[int, _Track] = {}
+        taken: set[int] = set()
+        for _, index, track in sorted(pairs, key=lambda pair: pair[0]):
+            if index not in matches and track.number not in taken:
+                matches[index] = track
+                taken.add(track.number)
+        return matches
+
+    def _begin(self, region: FocusRegion, time: float) -> _Track:
+        region = replace(region, track=self._next)
+        track = _Track(self._next, region, np.array(region.box, float), np.zeros(4),
+                       _inside(region).astype(np.float32), time)
+        self._next += 1
+        self._tracks.append(track)
+        return track
+
+    def _follow(self, track: _Track, region: FocusRegion, time: float) -> None:
+        keep = self.smoothing
+        passed = time - track.seen
+        expected = track.expected(time)
+        surprise = np.asarray(region.box) - expected
+        if keep == 0 or passed <= 0 or np.abs(surprise).max() > SUDDEN * _side(expected):
+            track.speed = (np.asarray(region.box) - track.edges) / passed if passed > 0 else np.zeros(4)
+            track.edges = np.array(region.box, float)
+            track.outline = _inside(region).astype(np.float32)
+            track.region = replace(region, track=track.number)
+        else:
+            alpha = 1 - keep
+            beta = 2 * (2 - alpha) - 4 * sqrt(1 - alpha)
+            track.edges = expected + alpha * surprise
+            track.speed = track.speed + beta * surprise / passed
+            track.region = self._smoothed(track, region)
+        track.seen = time
+
+    def _smoothed(self, track: _Track, region: FocusRegion) -> FocusRegion:
+        height, width = region.mask.shape
+        x0, y0, x1, y1 = (round(float(value)) for value in track.edges)
+        size = (max(1, x1 - x0), max(1, y1 - y0))
+        fresh = cv2.resize(_inside(region).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        old = cv2.resize(track.outline, size, interpolation=cv2.INTER_LINEAR)
+        track.outline = self.smoothing * old + (1 - self.smoothing) * fresh
+        mask = np.zeros_like(region.mask)
+        left, top, right, bottom = max(0, x0), max(0, y0), min(width, x0 + size[0]), min(height, y0 + size[1])
+        if right > left and bottom > top:
+            part = track.outline[top - y0:bottom - y0, left - x0:right - x0]
+            mask[top:bottom, left:right] = (part >= 0.5) * np.uint8(255)
+        if not mask.any():
+            mask = region.mask
+        limits = (width, height, width, height)
+        box = np.clip(track.edges, 0, limits)
+        score = self.smoothing * track.region.score + (1 - self.smoothing) * region.score
+        return replace(region, track=track.number, score=score, mask=mask, point=point_on(mask, region.point),
+                       box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+
+
+def _inside(region: FocusRegion) -> np.ndarray:
+    """Return the part of the mask in the box, (h, w) bool, at least one pixel."""
+    height, width = region.mask.shape
+    x0 = min(max(0, int(region.box[0])), width - 1)
+    y0 = min(max(0, int(region.box[1])), height - 1)
+    x1, y1 = (int(np.ceil(value)) for value in region.box[2:])
+    return region.mask[y0:max(y1, y0 + 1), x0:max(x1, x0 + 1)] > 0
+
+
+def _side(box: np.ndarray) -> float:
+    return max(1.0, float(box[2] - box[0] + box[3] - box[1]) / 2)
+
+
+def _gap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the distance of the centres of two boxes in mean sides of both."""
+    distance = np.hypot(*((one[:2] + one[2:] - other[:2] - other[2:]) / 2))
+    return float(distance) / ((_side(one) + _side(other)) / 2)
