@@ -1,0 +1,45 @@
+"""Write a model's files into a folder that can be carried to a robot without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.hub import FILES, check_folder, import_transformers, read_json
+
+# backend name -> the checkpoint that it is usually run with
+MODELS = {
+    'clipseg': 'CIDAS/clipseg-rd64-refined',
+    'owlv2': 'google/owlv2-base-patch16-ensemble',
+    'grounding_dino': 'IDEA-Research/grounding-dino-tiny',
+    'siglip': 'google/siglip2-base-patch16-256',
+}
+
+
+def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
+    """Download a model from the hub into ``out`` and check that a backend can read it.
+
+    Files: configuration, tokenizer, safetensors; pickled weights are never fetched. Progress goes to stderr.
+
+    :param name: hub name ("google/owlv2-base-patch16-ensemble") or a backend's name ("owlv2":
+        :data:`MODELS`).
+    :param out: the folder to write; it is made. Its path is what the parameter ``model`` takes afterwards.
+    :param revision: branch, tag or commit; a commit pins the weights.
+    :return: ``out``.
+    :raises BackendError: the hub cannot be reached or has no such model, or what it has cannot be used.
+    """
+    import_transformers()
+    from huggingface_hub import snapshot_download
+    repository = MODELS.get(name, name)
+    if repository.count('/') != 1:
+        raise BackendError(f'{name!r} is neither a backend ({", ".join(MODELS)}) nor a hub name '
+                           '("owner/model")')
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        snapshot_download(repository, revision=revision, local_dir=out, allow_patterns=list(FILES))
+    except (OSError, ValueError) as error:
+        why = str(error).strip().splitlines()[0]
+        raise BackendError(f'{repository} cannot be fetched: {why}. Is there a network, and does the hub '
+                           'have this model and revision?') from error
+    check_folder(out, str(read_json(out / 'config.json').get('model_type')))
+    return out

@@ -1,0 +1,156 @@
+"""What the transformers backends share: loading, phrases encoded once, images checked and prepared once."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from vla_attention.grounding.assemble import Evidence, assemble
+from vla_attention.grounding.attention_maps import PATCH, AttentionMaps
+from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.fetch import MODELS
+from vla_attention.grounding.hub import load_hub_model
+from vla_attention.grounding.image_transform import ImageTransform
+from vla_attention.grounding.phrase_tree import EncodedPhrases, plant
+from vla_attention.grounding.translate import wants_translation
+from vla_attention.vision.image import check_image, model_size
+
+_log = logging.getLogger(__name__)
+_REMEMBERED = 32    # instructions whose encodings are kept
+
+
+class HubBackend(ABC):
+    """A grounding backend on a transformers model; see :class:`vla_attention.grounding.GroundingBackend`.
+
+    A subclass names its model and turns texts into features and an image into :class:`Evidence`; translation,
+    caching, relations, sizes and colours are the same for all.
+    """
+
+    name = ''
+    model_type = ''
+    architecture = ''
+    template = '{}'         # what an English text is put into
+    threshold = 0.5         # the model's score at which a thing is as likely there as not
+    with_words = False      # single words cost next to nothing in this model
+    resample = 'bilinear'   # of the model's processor, where its settings do not say
+    square = False
+
+    def __init__(self, model: str = '', *, device: str = 'auto', dtype: str = 'auto',
+                 revision: str | None = None, allow_download: bool = False, translate: str = 'auto',
+                 threshold: float | None = None, compile_model: bool = False) -> None:
+        """Load the model.
+
+        :param model: folder or hub name; the backend's usual checkpoint (:data:`fetch.MODELS`) by default.
+        :param device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        :param dtype: 'auto' (float16 on CUDA, else float32), 'float32', 'float16', 'bfloat16'.
+        :param revision: branch, tag or commit of a hub name.
+        :param allow_download: a hub name that is not in the cache may be downloaded.
+        :param translate: Korean goes to the model as English: 'auto' (unless it is multilingual), 'never',
+            'always'.
+        :param threshold: the model's score that counts as presence 0.5; each backend has its own default.
+        :param compile_model: compile the image part with torch.compile; the first image then takes minutes.
+        :raises BackendError: the model cannot be loaded; the message says why and what to do.
+        """
+        if threshold is not None:
+            if not 0 < threshold < 1:
+                raise BackendError(f'threshold must lie between 0 and 1, not {threshold}')
+            self.threshold = threshold
+        loaded = load_hub_model(model or MODELS[self.name], self.model_type, self.architecture, device=device,
+                                dtype=dtype, revision=revision, allow_download=allow_download)
+        self.model, self.tokenizer, self.dtype = loaded.model, loaded.tokenizer, loaded.dtype
+        self.torch_device, self.device = loaded.device, str(loaded.device)
+        self.transform = ImageTransform.from_settings(loaded.image, mode=self.resample, square=self.square)
+        self.translates = wants_translation(translate, self._is_multilingual())
+        self._encodings: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        if compile_model:
+            self._compile()
+
+    def encode(self, phrases: Sequence[str]) -> EncodedPhrases:
+        """Encode P phrases; the model's text encoder runs once for a set of texts, whoever asks again.
+
+        ``tree.untranslated`` of the result tells which words went to the model untranslated; they are
+        logged too.
+        """
+        tree = plant(phrases, translate=self.translates, with_words=self.with_words)
+        for phrase, words in tree.untranslated.items():
+            _log.warning('%s: no list has %s of "%s"; the model gets it untranslated', self.name,
+                         ', '.join(words), phrase)
+        if tree.texts not in self._encodings:
+            with torch.inference_mode():
+                self._encodings[tree.texts] = self._encode(tree.texts) if tree.texts else None
+            while len(self._encodings) > _REMEMBERED:
+                self._encodings.popitem(last=False)
+        self._encodings.move_to_end(tree.texts)
+        return EncodedPhrases(tree, self._encodings[tree.texts])
+
+    def attend(self, image: np.ndarray, encoded: EncodedPhrases) -> AttentionMaps:
+        """Attend to one image; all texts of all phrases share one pass.
+
+        :param image: (H, W, 3) uint8 RGB.
+        :raises ValueError: another shape or dtype, or a side below 32 pixels.
+        """
+        check_image(image)
+        if not encoded.tree.texts:
+            nothing = np.zeros((0, *self.grid(image)), np.float32)
+            return assemble(encoded.tree, Evidence(nothing, (), nothing[:, 0, 0], own_boxes=False), image)
+        with torch.inference_mode():
+            evidence = self._look(image, encoded.features, len(encoded.tree.texts))
+        return assemble(encoded.tree, evidence, image)
+
+    @staticmethod
+    def grid(image: np.ndarray) -> tuple[int, int]:
+        """Return (rows, cols) of the patch grid of an image: the one of the embedded model."""
+        width, height = model_size(image.shape[1], image.shape[0])
+        return height // PATCH, width // PATCH
+
+    def prepare(self, image: np.ndarray) -> torch.Tensor:
+        """Return the image (1, 3, h, w) as the model takes it, on its device."""
+        return self.transform(image, self.torch_device, self.dtype)
+
+    @abstractmethod
+    def _encode(self, texts: tuple[str, ...]) -> Any:
+        """Return the features of T texts."""
+
+    @abstractmethod
+    def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:
+        """Return what the model sees of the ``count`` texts."""
+
+    @abstractmethod
+    def _compile(self) -> None:
+        """Compile the part that runs for each image."""
+
+    def _is_multilingual(self) -> bool:
+        return False
+
+    def _say(self, text: str) -> str:
+        """Put an English text into the template that the model was trained with; others stay bare."""
+        return self.template.format(text) if text.isascii() else text
+
+    def _tokens(self, texts: tuple[str, ...], **options: Any) -> dict[str, torch.Tensor]:
+        said = [self._say(text) for text in texts]
+        tokens = self.tokenizer(said, return_tensors='pt', truncation=True, **options)
+        return {name: values.to(self.torch_device) for name, values in tokens.items()}
+
+
+def to_grid(maps: torch.Tensor, grid: tuple[int, int],
+            extent: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    """Bring maps to the patch grid.
+
+    :param maps: (T, h, w), of which the image covers the share ``extent`` (down, across) from the upper left.
+    :return: (T, rows, cols) float32: means of the cells where the grid is coarser, else interpolated.
+    """
+    maps = maps.float()[:, None]
+    if extent == (1.0, 1.0) and maps.shape[-2] >= grid[0] and maps.shape[-1] >= grid[1]:
+        return functional.adaptive_avg_pool2d(maps, grid)[:, 0].cpu().numpy()
+    down = (torch.arange(grid[0], device=maps.device) + 0.5) / grid[0] * extent[0] * 2 - 1
+    across = (torch.arange(grid[1], device=maps.device) + 0.5) / grid[1] * extent[1] * 2 - 1
+    where = torch.stack(torch.meshgrid(down, across, indexing='ij')[::-1], -1).expand(len(maps), -1, -1, -1)
+    sampled = functional.grid_sample(maps, where, padding_mode='border', align_corners=False)
+    return sampled[:, 0].cpu().numpy()
