@@ -28,6 +28,7 @@ from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
+from vla_attention.vision.image import model_size
 from vla_attention.vision.saliency import saliency
 
 SETTINGS = (
@@ -167,7 +168,8 @@ class AttentionNode(ImageNode):
         return pipeline.look(image, self._query)
 
     def _publish_maps(self, look: Look, size: tuple[int, int], header: Header) -> None:
-        grid = look.maps.maps.shape[1:] if look.maps else (-(-size[0] // PATCH), -(-size[1] // PATCH))
+        cols, rows = (side // PATCH for side in model_size(size[1], size[0]))
+        grid = look.maps.maps.shape[1:] if look.maps else (rows, cols)
         for role, output in self._maps.items():
             if output.wanted:
                 chosen = _current(look.query, role, self.parameters['step'])

@@ -15,7 +15,6 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
-from rclpy.time import Time
 from std_msgs.msg import Header
 
 from vla_attention.ros import health, qos
@@ -142,6 +141,8 @@ class PerceptionNode(LifecycleNode):
 
     def failed(self, error: Exception) -> None:
         """Report an exception that nobody expected; the node goes on."""
+        if not self.context.ok():
+            return  # publishing after Ctrl-C: the end is near and wanted
         where = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
         place = f' at {where.name}:{where.lineno}' if where else ''
         text = f'{type(error).__name__}{place}: {error}'
@@ -151,8 +152,9 @@ class PerceptionNode(LifecycleNode):
 
     def age(self, header: Header) -> float:
         """Return the seconds from the header's stamp to now by the node's clock."""
-        stamp = Time.from_msg(header.stamp, clock_type=self.get_clock().clock_type)
-        return (self.get_clock().now() - stamp).nanoseconds * 1e-9
+        # not by rclpy.time.Time, which raises for stamps before 1970
+        stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
+        return (self.get_clock().now().nanoseconds - stamp) * 1e-9
 
     # ---- lifecycle
 

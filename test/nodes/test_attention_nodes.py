@@ -1,0 +1,234 @@
+"""Instruction and attention node at work: what comes in goes out as promised, with stamp and frame."""
+
+import json
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from sensor_msgs.msg import CompressedImage, Image
+from stack import Stack, picture
+from std_msgs.msg import Float32MultiArray
+from std_srvs.srv import Trigger
+from vision_msgs.msg import LabelInfo
+
+from vla_attention.ros.messages import read_array, read_floats, write_jpeg
+
+
+@pytest.fixture(scope='module')
+def stack(shared_graph):
+    running = Stack(shared_graph)
+    shared_graph.start('instruction_node')
+    shared_graph.start('attention_node', presence_threshold=0.0)
+    return running
+
+
+def set_parameter(graph, node, name, value):
+    """Set one parameter; return whether it was taken and why not."""
+    kinds = {bool: ('bool_value', ParameterType.PARAMETER_BOOL),
+             int: ('integer_value', ParameterType.PARAMETER_INTEGER),
+             float: ('double_value', ParameterType.PARAMETER_DOUBLE),
+             str: ('string_value', ParameterType.PARAMETER_STRING)}
+    field, kind = kinds[type(value)]
+    request = SetParameters.Request(parameters=[
+        Parameter(name=name, value=ParameterValue(type=kind, **{field: value}))])
+    result = graph.call(SetParameters, f'{node}/set_parameters', request).results[0]
+    return SimpleNamespace(taken=result.successful, reason=result.reason)
+
+
+def transition(graph, node, number):
+    request = ChangeState.Request()
+    request.transition.id = number
+    return graph.call(ChangeState, f'{node}/change_state', request).success
+
+
+def test_without_an_instruction_the_regions_are_empty_not_silent(stack):
+    sent, regions = stack.answer(stack.regions)
+    assert regions.detections == [] and regions.header == sent.header
+    assert 'no instruction yet on /instruction/parsed' in stack.graph.wait(
+        lambda: 'attention_node' in stack.diagnostics and stack.status('attention_node')['message'])
+
+
+@pytest.mark.parametrize('text, language, target', [
+    ('빨간 컵을 집어줘', 'ko', '빨간 컵'), ('pick up the red cup', 'en', 'red cup')])
+def test_an_instruction_is_parsed_and_looked_for(stack, text, language, target):
+    parse = stack.say(text)
+    assert (parse['language'], parse['roles']['target']) == (language, [target])
+    stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.regions.clear()
+    sent, regions = stack.answer(stack.regions)
+    best = regions.detections[0]
+    assert regions.header == sent.header and best.header == sent.header
+    assert best.id.startswith('target/') and best.id.split('/')[1].isdigit()
+    assert best.results[0].hypothesis.class_id == target
+    assert 0 <= best.results[0].hypothesis.score <= 1
+    assert 0 <= best.bbox.center.position.x <= 320 and 0 < best.bbox.size_x <= 320
+
+
+def test_a_late_subscriber_still_gets_parse_and_heads(stack):
+    stack.say('pick up the red cup')
+    heads = stack.graph.collect(Float32MultiArray, 'instruction/heads', latched=True)
+    message = stack.graph.wait(lambda: heads)[-1]
+    assert [dim.label for dim in message.layout.dim] == ['head', 'query', 'key']
+    tokens = json.loads(stack.parsed[-1].data)['tokens']
+    values = read_floats(message)
+    assert values.shape == (5, len(tokens), len(tokens))
+    np.testing.assert_allclose(values.sum(axis=2), 1, atol=1e-4)
+
+
+def test_maps_masks_and_labels_belong_to_the_image(stack):
+    stack.say('빨간 컵을 파란 상자 위에 놓아줘')
+    graph = stack.graph
+    floats = {name: graph.collect(Image, f'attention/{name}')
+              for name in ('saliency', 'target', 'destination', 'avoid')}
+    masks = {role: graph.collect(Image, f'focus/{role}/mask') for role in ('target', 'destination')}
+    labels = graph.collect(Image, 'focus/labels')
+    info = graph.collect(LabelInfo, 'focus/label_info', latched=True)
+    heads = graph.collect(Float32MultiArray, 'attention/heads')
+    everything = (*floats.values(), *masks.values(), labels, heads)
+    graph.wait(lambda: stack.send() and graph.spin(0.1) is None and all(everything))
+    for name, got in floats.items():
+        sent, message = stack.answer(got)
+        values = read_array(message)
+        assert message.header == sent.header and message.encoding == '32FC1', name
+        assert values.shape == read_array(floats['saliency'][-1]).shape and values.ndim == 2
+        assert values.min() >= 0 and values.max() <= 1
+    assert read_array(floats['avoid'][-1]).max() == 0
+    for got in masks.values():
+        sent, message = stack.answer(got)
+        assert (message.encoding, message.width, message.height) == ('mono8', 320, 240)
+        assert set(np.unique(read_array(message))) <= {0, 255}
+    sent, message = stack.answer(labels)
+    regions = graph.wait(lambda: next((each for each in stack.regions if each.header == sent.header), None))
+    values = set(np.unique(read_array(message))) - {0}
+    assert message.encoding == 'mono16' and values and max(values) <= len(regions.detections)
+    names = {item.class_id: item.class_name for item in info[-1].class_map}
+    assert names == {number: detection.results[0].hypothesis.class_id
+                     for number, detection in enumerate(regions.detections, 1)}
+    assert [dim.label for dim in heads[-1].layout.dim] == ['head', 'phrase', 'row', 'column']
+    assert [dim.size for dim in heads[-1].layout.dim][:2] == [4, 2]
+
+
+def test_images_of_two_sizes_in_a_row(stack):
+    stack.say('pick up the red cup')
+    masks = stack.graph.collect(Image, 'focus/target/mask')
+    for width, height in ((320, 240), (200, 150), (640, 480)):
+        masks.clear()
+        _, message = stack.answer(masks, picture(width, height))
+        assert (message.width, message.height) == (width, height)
+
+
+def test_the_step_says_which_target_is_shown(stack):
+    graph = stack.graph
+    parse = stack.say('pick up the red cup and then pick up the blue box')
+    assert [step['target'] for step in parse['steps']] == ['red cup', 'blue box']
+    maps = graph.collect(Image, 'attention/target')
+    shown = {}
+    for step in (0, 1, -1):
+        assert set_parameter(graph, 'attention_node', 'step', step).taken
+        graph.wait(lambda: stack.send() and graph.spin(0.1) is None and maps)
+        maps.clear()
+        stack.answer(maps)  # one that was in work may still be of the step before
+        maps.clear()
+        shown[step] = read_array(stack.answer(maps)[1])
+    assert np.abs(shown[0] - shown[1]).max() > 0.1
+    np.testing.assert_allclose(shown[-1], np.maximum(shown[0], shown[1]), atol=1e-3)
+    assert set_parameter(graph, 'attention_node', 'step', 0).taken
+
+
+def test_ground_answers_for_the_next_image(stack):
+    stack.say('빨간 컵을 집어줘')
+    graph = stack.graph
+    client = graph.node.create_client(Trigger, 'ground')
+    graph.wait(client.service_is_ready)
+    before = graph.node.get_clock().now().nanoseconds
+    asked = client.call_async(Trigger.Request())
+    graph.spin(0.3)
+    assert not asked.done()  # no image has come since
+    graph.wait(lambda: stack.send() and graph.spin(0.1) is None and asked.done())
+    answer = json.loads(asked.result().message)
+    assert asked.result().success and answer['stamp'] * 1e9 >= before - 1e3
+    assert answer['instruction'] == '빨간 컵을 집어줘' and answer['frame_id'] == 'some_camera'
+    assert answer['target'][0]['phrase'] == '빨간 컵' and len(answer['target'][0]['box']) == 4
+
+
+def test_ground_says_why_there_is_no_answer(stack):
+    graph = stack.graph
+    assert set_parameter(graph, 'attention_node', 'ground_timeout', 0.2).taken
+    assert set_parameter(graph, 'attention_node', 'image_timeout', 0.1).taken
+    answer = graph.call(Trigger, 'ground')
+    assert not answer.success and 'no image on /image' in answer.message
+    assert set_parameter(graph, 'attention_node', 'ground_timeout', 5.0).taken
+    assert set_parameter(graph, 'attention_node', 'image_timeout', 3.0).taken
+
+
+@pytest.mark.parametrize('name, value, said', [
+    ('presence_threshold', 1.5, ('presence_threshold', '1.5')), ('max_regions', 0, ('max_regions', '0')),
+    ('image_transport', 'theora', ('image_transport', 'theora', 'raw, compressed')),
+    ('backend', 'clipseg', ('backend', 'unconfigured')), ('autostart', False, ('autostart',)),
+    ('max_regions', 'many', ('INTEGER', 'STRING'))])
+def test_a_wrong_parameter_is_refused_with_its_name_and_a_reason(stack, name, value, said):
+    result = set_parameter(stack.graph, 'attention_node', name, value)
+    assert not result.taken
+    for word in said:
+        assert word in result.reason
+
+
+def test_parameters_describe_themselves(stack):
+    request = DescribeParameters.Request(names=['presence_threshold', 'step', 'backend', 'autostart'])
+    service = 'attention_node/describe_parameters'
+    described = stack.graph.call(DescribeParameters, service, request).descriptors
+    assert all(each.description for each in described)
+    threshold, step, backend, autostart = described
+    allowed = threshold.floating_point_range[0]
+    assert (allowed.from_value, allowed.to_value) == (0, 1)
+    assert step.integer_range[0].from_value == -1
+    assert 'embedded' in backend.additional_constraints and autostart.read_only
+
+
+def test_lifecycle_and_compressed_images(stack):
+    graph = stack.graph
+    stack.say('빨간 컵을 집어줘')
+    assert set_parameter(graph, 'attention_node', 'image_transport', 'compressed').taken
+    assert transition(graph, 'attention_node', 4)      # deactivate
+    assert graph.call(GetState, 'attention_node/get_state').current_state.label == 'inactive'
+    graph.spin(0.5)
+    stack.regions.clear()
+    stack.send()
+    graph.spin(0.5)
+    assert not stack.regions                           # inactive: silent
+    assert transition(graph, 'attention_node', 2)      # cleanup
+    assert transition(graph, 'attention_node', 1)      # configure
+    assert transition(graph, 'attention_node', 3)      # activate; the parse is kept for it
+    publisher = graph.node.create_publisher(CompressedImage, 'image/compressed', 1)
+
+    def answered():
+        header = stack.send().header                   # nobody takes the raw one now
+        publisher.publish(write_jpeg(picture(), header))
+        graph.spin(0.1)
+        return stack.regions and stack.regions[-1].detections
+    assert graph.wait(answered)[0].results[0].hypothesis.class_id == '빨간 컵'
+    publisher.publish(CompressedImage(format='jpeg', data=cv2.imencode('.jpg', picture())[1].tobytes()[:50]))
+    graph.wait(lambda: '/image/compressed: data' in stack.status('attention_node')['message'])
+    assert set_parameter(graph, 'attention_node', 'image_transport', 'raw').taken
+    assert transition(graph, 'attention_node', 4) and transition(graph, 'attention_node', 3)
+    stack.regions.clear()
+    assert stack.answer(stack.regions)
+
+
+def test_health_tells_rate_latency_backend_and_device(stack):
+    stack.say('pick up the red cup')
+    stack.answer(stack.regions)
+
+    def told():
+        stack.send()
+        stack.graph.spin(0.05)
+        status = stack.status('attention_node')
+        new = status['instruction'] == 'pick up the red cup' and 'latency p95 (ms)' in status
+        return status if new else None
+    status = stack.graph.wait(told)
+    assert (status['backend'], status['device'], status['state']) == ('embedded', 'cpu', 'active')
+    assert float(status['rate (Hz)']) > 0 and float(status['latency p50 (ms)']) > 0

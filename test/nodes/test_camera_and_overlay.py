@@ -1,0 +1,104 @@
+"""scene_camera plays what it is given, overlay_node draws over it; nodes end in order."""
+
+import signal
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from stack import Stack, picture
+from std_msgs.msg import Header, String
+from vision_msgs.msg import Detection2DArray
+
+from vla_attention.focus import FocusRegion
+from vla_attention.ros.detections import draw_labels, write_regions
+from vla_attention.ros.messages import read_rgb, write_image
+
+
+def test_camera_plays_the_photograph_with_intrinsics_and_instruction(graph):
+    pytest.importorskip('skimage', reason='the photograph comes with scikit-image')
+    images, infos = graph.collect(Image, 'image'), graph.collect(CameraInfo, 'camera_info')
+    said = graph.collect(String, 'instruction')
+    camera = graph.start('scene_camera', instructions='[컵을 집어줘, pick up the spoon]',
+                         instruction_period=0.4, rate=20.0)
+    graph.wait(lambda: len(images) > 5 and infos and len({text.data for text in said}) == 2)
+    assert {text.data for text in said} == {'컵을 집어줘', 'pick up the spoon'}
+    image = images[-1]
+    info = graph.wait(lambda: next((each for each in infos if each.header == image.header), None))
+    assert image.header.frame_id == 'camera_color_optical_frame'
+    assert (image.width, image.height) == (info.width, info.height) == (600, 400)
+    assert info.k[0] == pytest.approx(300 / np.tan(np.radians(30))) and list(info.k[2:3]) == [300]
+    assert camera.stop(signal.SIGTERM) == 0
+
+
+def test_camera_plays_a_folder_with_two_sizes_over_and_over(graph, tmp_path):
+    cv2.imwrite(str(tmp_path / '1.png'), picture(64, 48)[..., ::-1])
+    cv2.imwrite(str(tmp_path / '2.png'), picture(80, 60)[..., ::-1])
+    images = graph.collect(Image, 'image')
+    graph.start('scene_camera', source=tmp_path, rate=50.0)
+    graph.wait(lambda: len(images) > 6)
+    assert [image.width for image in images[:6]] in ([64, 80] * 3, [80, 64] * 3)
+    np.testing.assert_array_equal(read_rgb(next(i for i in images if i.width == 64)), picture(64, 48))
+
+
+def test_camera_says_what_it_cannot_show_and_can_be_configured_again(graph, tmp_path):
+    from lifecycle_msgs.srv import ChangeState
+    from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+    from rcl_interfaces.srv import SetParameters
+    camera = graph.start('scene_camera', source=tmp_path / 'nowhere.mp4')
+    configure = ChangeState.Request()
+    configure.transition.id = 1
+    assert not graph.call(ChangeState, 'scene_camera/change_state', configure).success
+    assert 'nowhere.mp4' in camera.log and camera.popen.poll() is None
+    coffee = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value='coffee')
+    request = SetParameters.Request(parameters=[Parameter(name='source', value=coffee)])
+    assert graph.call(SetParameters, 'scene_camera/set_parameters', request).results[0].successful
+    assert graph.call(ChangeState, 'scene_camera/change_state', configure).success
+
+
+def test_overlay_draws_over_the_image_of_the_same_stamp(graph):
+    stack = Stack(graph)
+    overlays = graph.collect(Image, 'overlay')
+    compressed = graph.collect(CompressedImage, 'overlay/compressed')
+    graph.start('overlay_node')
+    attention = graph.node.create_publisher(Image, 'attention/target', 5)
+    labels = graph.node.create_publisher(Image, 'focus/labels', 5)
+    regions = graph.node.create_publisher(Detection2DArray, 'focus/regions', 5)
+    pixels = picture()
+    mask = np.zeros((240, 320), np.uint8)
+    mask[80:160, 60:130] = 255
+    region = FocusRegion('target', '빨간 컵', 0.9, (60.0, 80.0, 130.0, 160.0), (96.0, 120.0), mask)
+
+    def drawn():
+        header: Header = stack.send(pixels).header
+        attention.publish(write_image(np.zeros((15, 20), np.float32), '32FC1', header))
+        labels.publish(write_image(draw_labels([region], (320, 240)), 'mono16', header))
+        regions.publish(write_regions([region], header))
+        graph.spin(0.1)
+        return overlays and compressed
+    graph.wait(drawn)
+    drawing = read_rgb(overlays[-1])
+    assert drawing.shape == pixels.shape and overlays[-1].header.frame_id == 'some_camera'
+    changed = np.abs(drawing.astype(int) - pixels).sum(axis=2)
+    assert changed[80:160, 58:62].mean() > 30 and read_rgb(compressed[-1]).shape == pixels.shape
+    assert next(iter(overlays)).header.stamp != Header().stamp
+
+
+def test_nodes_end_in_order(graph):
+    stack = Stack(graph)
+    sent = {'instruction_node': signal.SIGINT, 'overlay_node': signal.SIGTERM, 'scene_camera': signal.SIGINT}
+    processes = {name: graph.start(name) for name in sent}
+    graph.wait(lambda: all(stack.state(name) == 'active' for name in sent))
+    for name, process in processes.items():
+        assert process.stop(sent[name]) == 0
+        assert 'Traceback' not in process.log and 'Failed' not in process.log
+
+
+def test_a_wrong_parameter_at_start_is_one_line_and_status_2(graph):
+    cases = [({'max_characters': 0}, ('max_characters', '0')),
+             ({'heatmap_head': 'third'}, ('heatmap_head', 'third')),
+             ({'max_characters': 2.5}, ('max_characters', 'DOUBLE', 'INTEGER'))]
+    processes = [graph.start('instruction_node', **given) for given, _ in cases]
+    for process, (_, said) in zip(processes, cases, strict=True):
+        assert process.popen.wait(30) == 2
+        assert len(process.log.strip().splitlines()) == 1 and all(word in process.log for word in said)

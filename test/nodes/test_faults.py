@@ -1,0 +1,260 @@
+"""What goes wrong in a lab: nothing crashes, nothing is lost, and it is said what was wrong."""
+
+import json
+import signal
+from array import array
+
+import numpy as np
+import pytest
+import rclpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.context import Context
+from rclpy.logging import LoggingSeverity
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from stack import Stack, picture
+from std_msgs.msg import Header, String
+
+from vla_attention.ros import image_node
+from vla_attention.ros.image_node import ImageNode
+from vla_attention.ros.instruction_node import InstructionNode
+
+
+@pytest.fixture(scope='module')
+def stack(shared_graph):
+    running = Stack(shared_graph)
+    shared_graph.start('instruction_node')
+    running.attention = shared_graph.start('attention_node', presence_threshold=0.0, image_timeout=1.0)
+    return running
+
+
+# ---- by the thousand, without the middleware
+
+
+class Looker(ImageNode):
+    """Counts what it looks at."""
+
+    def __init__(self, context):
+        super().__init__('looker', image_node.SETTINGS, context=context)
+        self.seen = 0
+
+    def look(self, image, header):
+        assert image.ndim == 3 and image.dtype == np.uint8
+        self.seen += 1
+        return True
+
+
+@pytest.fixture(scope='module')
+def context():
+    made = Context()
+    rclpy.init(context=made, domain_id=39)
+    yield made
+    rclpy.shutdown(context=made)
+
+
+@pytest.fixture(scope='module')
+def looker(context):
+    node = Looker(context)
+    node.get_logger().set_level(LoggingSeverity.ERROR)
+    node.trigger_configure()
+    node.trigger_activate()
+    yield node
+    node.close()
+    node.destroy_node()
+
+
+ENCODINGS = ('rgb8', 'bgr8', 'bgra8', 'mono8', 'mono16', '16UC1', '32FC1', 'bayer_rggb8', 'yuv422', 'nv12',
+             '8UC3')
+UINT32 = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(encoding=st.sampled_from(ENCODINGS) | st.text(max_size=20), width=st.integers(0, 9) | UINT32,
+       height=st.integers(0, 9) | UINT32, step=st.integers(0, 64) | UINT32, big=st.integers(0, 255),
+       data=st.binary(max_size=600), sec=st.integers(-2**31, 2**31 - 1), nanosec=UINT32)
+def test_malformed_images_by_the_thousand(looker, encoding, width, height, step, big, data, sec, nanosec):
+    message = Image(encoding=encoding, width=width, height=height, step=step, is_bigendian=big,
+                    data=array('B', data))
+    message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
+    before = looker.seen + looker.health.counted('refused')
+    looker._work(message)
+    assert looker.seen + looker.health.counted('refused') == before + 1
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.text(max_size=300) | st.text('컵을 집어줘 pick up the cup\n\t\0\x07', max_size=60))
+def test_instruction_text_is_only_ever_data(parser_node, text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return  # no such text can come over DDS
+    before = parser_node.health.counted('refused') + len(parser_node.told)
+    parser_node._take(String(data=text))
+    assert parser_node.health.counted('refused') + len(parser_node.told) == before + 1
+    if parser_node.told:
+        json.dumps(parser_node.told[-1].to_dict())
+
+
+@pytest.fixture(scope='module')
+def parser_node(context):
+    node = InstructionNode(context=context)
+    node.told = []
+    node._tell = node.told.append
+    node.get_logger().set_level(LoggingSeverity.ERROR)
+    node.trigger_configure()
+    node.trigger_activate()
+    yield node
+    node.close()
+    node.destroy_node()
+
+
+# ---- over DDS
+
+
+BAD_IMAGES = [
+    ('encoding', {'encoding': 'rgb9'}, "encoding is 'rgb9'"),
+    ('empty encoding', {'encoding': ''}, "encoding is ''"),
+    ('zero size', {'width': 0, 'height': 0}, 'width x height is 0x0'), ('step', {'step': 100}, 'step is 100'),
+    ('truncated', {'data': array('B', bytes(1000))}, 'data has 1000 bytes'),
+    ('depth', {'encoding': '16UC1', 'step': 960}, "encoding is '16UC1'"),
+]
+
+
+@pytest.mark.parametrize('changes, said', [bad[1:] for bad in BAD_IMAGES], ids=[bad[0] for bad in BAD_IMAGES])
+def test_a_bad_image_is_named_and_the_next_good_one_is_answered(stack, changes, said):
+    graph = stack.graph
+
+    def named():
+        stack.send(**changes)
+        graph.spin(0.1)
+        return f'/image: {said}' in stack.complaint('attention_node')
+    graph.wait(named)
+    stack.regions.clear()
+    stack.answer(stack.regions)
+
+
+@pytest.mark.parametrize('text, said', [
+    ('', "data is ''"), ('   \n', 'data is'), ('컵을 ' * 33_000, 'data has 99000 characters'),
+    ('pick up\x1b[2J', 'control character'),
+    ('컵\x07을 집어줘', 'control character')])
+def test_a_bad_instruction_is_named_and_the_one_before_stays(stack, text, said):
+    stack.say('빨간 컵을 집어줘')
+    count = len(stack.parsed)
+    stack.instruction.publish(String(data=text))
+    complaint = stack.graph.wait(lambda: said in stack.complaint('instruction_node')
+                                 and stack.complaint('instruction_node'))
+    assert '/instruction:' in complaint and len(stack.parsed) == count
+    assert stack.say('pick up the spoon')['roles']['target'] == ['spoon']
+
+
+def test_an_instruction_that_names_nothing_empties_the_regions(stack):
+    parse = stack.say('안녕하세요')
+    assert parse['reason'] and not parse['steps']
+
+    def emptied():
+        return not stack.answer(stack.regions)[1].detections
+    stack.graph.wait(emptied)
+
+
+def test_of_instructions_at_200_hz_the_last_is_not_lost(stack):
+    stack.say('pick up the cup')
+    texts = iter([*(f'pick up cup number {number}' for number in range(200)), 'pick up the last spoon'])
+    ended = []
+
+    def publish():
+        text = next(texts, None)
+        if text is None:
+            ended.append(True)
+            timer.cancel()
+        else:
+            stack.instruction.publish(String(data=text))
+    timer = stack.graph.node.create_timer(0.005, publish)
+    stack.graph.wait(lambda: ended and json.loads(stack.parsed[-1].data)['text'] == 'pick up the last spoon')
+
+
+def test_a_parse_that_is_none_is_refused(stack):
+    stack.say('빨간 컵을 집어줘')
+    publisher = stack.graph.node.create_publisher(String, 'instruction/parsed', stack.latched)
+    for text in ('{"text": ', '[]', '{"text": "x"}', 'null'):
+        publisher.publish(String(data=text))
+        stack.graph.spin(0.1)
+    stack.graph.wait(lambda: '/instruction/parsed: data is no parse' in stack.complaint('attention_node'))
+    stack.graph.node.destroy_publisher(publisher)
+    stack.regions.clear()
+    stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
+
+
+def test_a_camera_that_stops_is_missed_and_may_come_back_in_another_size(stack):
+    stack.answer(stack.regions)
+    stack.graph.wait(lambda: 'no image on /image for' in stack.complaint('attention_node'))
+    assert stack.status('attention_node')['level'] == b'\x03'
+    stack.regions.clear()
+    stack.answer(stack.regions, picture(200, 160))
+    stack.graph.wait(lambda: stack.send() and 'no image' not in stack.complaint('attention_node'))
+
+
+def test_a_clock_that_jumps_back_is_followed(stack):
+    header = Header(frame_id='some_camera')
+    header.stamp.sec = 1000  # long before now
+    stack.answer(stack.regions)
+
+    def answered():
+        header.stamp.nanosec += 1000
+        stack.send(header=header)
+        stack.graph.spin(0.1)
+        return any(each.header.stamp.sec == 1000 for each in stack.regions)
+    stack.graph.wait(answered)
+    assert 'went back by' in stack.attention.log
+    stack.regions.clear()
+    stack.answer(stack.regions)  # and forward again
+
+
+def test_another_qos_is_noticed_and_said(stack):
+    publisher = stack.graph.node.create_publisher(
+        String, 'instruction', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+    said = '/instruction: a publisher offers another QoS (RELIABILITY)'
+    stack.graph.wait(lambda: said in stack.complaint('instruction_node'))
+    stack.graph.node.destroy_publisher(publisher)
+
+
+def test_a_subscriber_that_never_reads_holds_nobody_up(stack):
+    stack.say('빨간 컵을 집어줘')
+    lazy = rclpy.create_node('lazy', context=stack.graph.node.context)  # no executor ever spins it
+    lazy.create_subscription(Image, 'focus/labels', lambda message: None, 1)
+    lazy.create_subscription(Image, 'attention/target', lambda message: None, 1)
+    for _ in range(20):
+        stack.regions.clear()
+        stack.answer(stack.regions)
+    lazy.destroy_node()
+
+
+def test_kill_9_and_restart_heals_from_the_latched_parse(stack):
+    stack.say('빨간 컵을 집어줘')
+    assert stack.attention.stop(signal.SIGKILL) == -signal.SIGKILL
+    stack.regions.clear()
+    stack.attention = stack.graph.start('attention_node', presence_threshold=0.0, image_timeout=1.0)
+    stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
+
+
+def test_missing_weights_are_named_and_configure_can_be_tried_again(graph, tmp_path):
+    stack = Stack(graph)
+    node = graph.start('attention_node', weights=tmp_path / 'no.safetensors')
+    graph.wait(lambda: 'cannot configure' in stack.complaint('attention_node'))
+    assert 'no.safetensors' in stack.complaint('attention_node') and 'no.safetensors' in node.log
+    assert stack.state('attention_node') == 'unconfigured' and node.popen.poll() is None
+    configure = ChangeState.Request()
+    configure.transition.id = 1
+    (tmp_path / 'no.safetensors').write_bytes(b'\x80\x04pickle, not safetensors')
+    assert not graph.call(ChangeState, 'attention_node/change_state', configure).success
+    package = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value='')
+    request = SetParameters.Request(parameters=[Parameter(name='weights', value=package)])
+    assert graph.call(SetParameters, 'attention_node/set_parameters', request).results[0].successful
+    assert graph.call(ChangeState, 'attention_node/change_state', configure, 60.0).success
+    graph.wait(lambda: stack.state('attention_node') == 'inactive')
+    assert 'cannot configure' not in stack.complaint('attention_node')
