@@ -7,7 +7,17 @@ import numpy as np
 from training.scenes.kind import ANY, Kind
 from training.scenes.kinds_kitchen import arc
 from training.scenes.materials import Paint, Part, Surface
-from training.scenes.mesh import box, circle, ellipsoid, extrude, lathe, prism, rotation, rounded_rectangle, tube
+from training.scenes.mesh import (
+    box,
+    circle,
+    ellipsoid,
+    extrude,
+    lathe,
+    prism,
+    rotation,
+    rounded_rectangle,
+    tube,
+)
 
 Random = np.random.Generator
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from training.scenes import room
 from training.scenes.camera import Camera, draw_camera
+from training.scenes.materials import Part
 from training.scenes.phrases import write_phrases
 from training.scenes.referring import Seen
 from training.scenes.render import Render, render, whole_area
@@ -17,6 +18,7 @@ from training.scenes.sensor import develop, measure_depth
 from training.scenes.tracer import Surroundings, World
 
 SPLITS = ('train', 'test')
+FREE = 0.15         # metres that the camera keeps from every thing's ball
 MIN_PIXELS = 6      # fewer visible pixels and a thing counts as not in view
 
 
@@ -25,7 +27,7 @@ class Setting:
     """A scene before its picture is taken; ``fixed`` are parts that are no objects."""
 
     items: tuple[Item, ...]
-    fixed: tuple
+    fixed: tuple[Part, ...]
     around: Surroundings
     camera: Camera
     reach: float
@@ -79,8 +81,21 @@ def make_setting(rng: np.random.Generator, size: tuple[int, int], split: str) ->
     held_out = split == 'test'
     items, reach = lay_out(rng, held_out=held_out)
     camera = draw_camera(rng, size, reach)
-    fixed = [*room.furniture(rng, camera, reach, held_out=held_out), *room.visitors(rng, camera, reach)]
+    for _ in range(20):
+        if all(np.linalg.norm(item.middle - camera.pose[:3, 3]) > np.linalg.norm(item.half) + FREE for item in items):
+            break
+        camera = draw_camera(rng, size, reach)
+    fixed = room.furniture(rng, camera, reach, held_out=held_out)
+    visitors = room.visitors(rng, camera, reach)
+    if visitors and not _hides(visitors, camera):
+        fixed += visitors
     return Setting(tuple(items), tuple(fixed), room.lighting(rng), camera, reach)
+
+
+def _hides(visitors: list[Part], camera: Camera) -> bool:
+    """Tell whether a hand or gripper stands before the lens or covers much of the picture."""
+    hits = World(visitors, [0] * len(visitors)).hit(*camera.rays(camera.grid()[::97]))
+    return bool((hits.found & (hits.distance < FREE)).any() or hits.found.mean() > 0.3)
 
 
 def photograph(seed: int, items: tuple[Item, ...], camera: Camera, picture: Render, rng: np.random.Generator, *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -54,17 +55,59 @@ class Part:
     surface: Surface
 
 
-@dataclass(frozen=True)
 class Paint:
-    """What a kind's maker may paint with; ``main`` carries the colour that a phrase names."""
+    """What a kind's maker may paint with; ``main`` carries the colour that a phrase names.
 
-    main: Surface
-    label: Surface
-    accent: Surface
-    dark: Surface
-    light: Surface
-    steel: Surface
-    wood: Surface
+    What a maker does not ask for is not made: textures cost more than meshes.
+    """
+
+    def __init__(self, main: Surface, tone: np.ndarray, colour: str, seed: int, *, held_out: bool) -> None:
+        """Keep the main surface and its plain ``tone``; ``seed`` draws the rest."""
+        self.main = main
+        self._tone = tone
+        self._colour = colour
+        self._seed = seed
+        self._held_out = held_out
+
+    @cached_property
+    def label(self) -> Surface:
+        """A printed label or package whose ground is the object's own colour, so that its name still fits."""
+        rng = self._random(0)
+        printed = textures.label(self._tone, rng, held_out=self._held_out)
+        return Surface(np.ones(3), printed, gloss=float(rng.uniform(0.05, 0.5)))
+
+    @cached_property
+    def accent(self) -> Surface:
+        """A second colour."""
+        rng = self._random(1)
+        names = [name for name in COLOURS if name != self._colour]
+        return surface(shade(names[rng.integers(len(names))], rng, held_out=self._held_out), 'plastic', rng)
+
+    @cached_property
+    def dark(self) -> Surface:
+        """Black plastic."""
+        rng = self._random(2)
+        return Surface(shade('black', rng), gloss=float(rng.uniform(0.1, 0.6)))
+
+    @cached_property
+    def light(self) -> Surface:
+        """White plastic or paper."""
+        rng = self._random(3)
+        return Surface(shade('white', rng), gloss=float(rng.uniform(0.1, 0.5)))
+
+    @cached_property
+    def steel(self) -> Surface:
+        """Bare metal."""
+        return Surface(np.full(3, self._random(4).uniform(0.45, 0.75)), gloss=0.85, metal=1.0)
+
+    @cached_property
+    def wood(self) -> Surface:
+        """Bare wood."""
+        rng = self._random(5)
+        return Surface(linear(np.array([0.68, 0.48, 0.30])) * rng.uniform(0.6, 1.3), textures.wood(rng), gloss=0.08)
+
+    def _random(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, purpose])
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:
@@ -100,14 +143,4 @@ def paint(colour: str, material: str, rng: np.random.Generator, *, held_out: boo
         main = replace(main, clear=float(rng.uniform(0.35, 0.65)))
     elif material == 'food' or rng.uniform() < 0.35:
         main = replace(main, texture=textures.speckle(rng))
-    # a third of the labels are the object's own colour with print on it, so that the name still fits
-    printed = textures.label(tone, rng, held_out=held_out)
-    label = Surface(np.ones(3), printed, gloss=float(rng.uniform(0.05, 0.5)))
-    names = [name for name in COLOURS if name != colour]
-    accent = surface(shade(names[rng.integers(len(names))], rng, held_out=held_out), 'plastic', rng)
-    return Paint(
-        main=main, label=label, accent=accent,
-        dark=Surface(shade('black', rng), gloss=float(rng.uniform(0.1, 0.6))),
-        light=Surface(shade('white', rng), gloss=float(rng.uniform(0.1, 0.5))),
-        steel=Surface(np.full(3, rng.uniform(0.45, 0.75)), gloss=0.85, metal=1.0),
-        wood=Surface(linear(np.array([0.68, 0.48, 0.30])) * rng.uniform(0.6, 1.3), textures.wood(rng), gloss=0.08))
+    return Paint(main, tone, colour, int(rng.integers(2 ** 31)), held_out=held_out)

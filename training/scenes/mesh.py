@@ -135,19 +135,8 @@ def ellipsoid(radii: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.
 
 def box(size: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.0)) -> Mesh:
     """Make a box; each face has the whole texture."""
-    half = np.asarray(size, np.float64) / 2
-    faces = []
-    for axis in range(3):
-        for sign in (-1.0, 1.0):
-            normal = np.zeros(3)
-            normal[axis] = sign
-            right = np.zeros(3)
-            right[1 if axis == 0 else 0] = 1.0
-            up = np.cross(normal, right)
-            if axis != 2 and up[2] < 0:
-                right, up = -right, -up
-            faces.append(panel(normal * half, right * half, up * half))
-    return merge(faces).moved(offset=center)
+    return Mesh(_CUBE.vertices * np.asarray(size, np.float64) + np.asarray(center), _CUBE.normals, _CUBE.uv,
+                _CUBE.faces)
 
 
 def panel(middle: np.ndarray, right: np.ndarray, up: np.ndarray) -> Mesh:
@@ -218,3 +207,22 @@ def _parameters(rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     u = np.concatenate([[0.0], np.cumsum(around)]) / max(around.sum(), 1e-9)
     v = 1 - np.concatenate([[0.0], np.cumsum(along)]) / max(along.sum(), 1e-9)
     return np.broadcast_to(u, rings.shape[:2]), np.broadcast_to(v[:, None], rings.shape[:2])
+
+
+def _cube() -> Mesh:
+    """Make the box of side 1 around the origin."""
+    faces = []
+    for axis in range(3):
+        for sign in (-1.0, 1.0):
+            normal = np.zeros(3)
+            normal[axis] = sign
+            right = np.zeros(3)
+            right[1 if axis == 0 else 0] = 1.0
+            up = np.cross(normal, right)
+            if axis != 2 and up[2] < 0:
+                right, up = -right, -up
+            faces.append(panel(normal / 2, right / 2, up / 2))
+    return merge(faces)
+
+
+_CUBE = _cube()

@@ -21,7 +21,8 @@ KOREAN_COLOURS = {
     'pink': ('분홍색', '핑크색'), 'brown': ('갈색',), 'black': ('검은', '검정', '검은색', '까만'),
     'white': ('하얀', '흰', '흰색', '하얀색'), 'grey': ('회색',),
 }
-ENGLISH_COLOURS = {'grey': ('grey', 'gray', 'silver')}
+ENGLISH_COLOURS = {'grey': ('grey', 'gray')}
+SILVER = ('silver', '은색')      # what a grey thing of metal may be called too
 # further names; the kind's own name comes first
 ENGLISH = {'phone': ('smartphone', 'cell phone'), 'remote control': ('remote',), 'computer mouse': ('mouse',),
            'die': ('dice',), 'tape': ('roll of tape',), 'mug': ('coffee mug',), 'pan': ('frying pan',),
@@ -96,7 +97,9 @@ def describe(thing: Seen, seen: Sequence[Seen], width: int) -> Iterator[Descript
     kind, colour = thing.object.kind, thing.object.colour
     bases = [Description(kind=kind), Description(colour=colour), Description(kind=kind, colour=colour)]
     yield from bases
-    for base in bases:
+    # what is alone already needs no size, place or relation
+    shared = [base for base in bases if sum(_like(other, base) for other in seen) > 1]
+    for base in shared:
         for size in ('large', 'small'):
             yield _with(base, size=size)
         for position in POSITION_WORDS:
@@ -110,10 +113,14 @@ def describe(thing: Seen, seen: Sequence[Seen], width: int) -> Iterator[Descript
                        == other.object.id)]
     for reference in references:
         for relation in RELATION_WORDS:
-            for base in (bases[0], bases[2]):
+            for base in shared:
                 yield _with(base, relation=relation, reference=reference)
             if relation in ('on', 'in', 'next_to'):
                 yield Description(relation=relation, reference=reference)
+
+
+def _like(thing: Seen, base: Description) -> bool:
+    return base.kind in ('', thing.object.kind) and base.colour in ('', thing.object.colour)
 
 
 def in_words(description: Description, seen: Sequence[Seen], width: int,
@@ -121,7 +128,8 @@ def in_words(description: Description, seen: Sequence[Seen], width: int,
     """Say a description in English and in Korean."""
     english, korean = _noun(description.kind, rng)
     if description.colour:
-        english, korean = _coloured(description.colour, english, korean, rng)
+        metal = _material_of(description, seen, width) == 'metal'
+        english, korean = _coloured(description.colour, english, korean, rng, metal=metal)
     if description.size:
         word = _pick(SIZE_WORDS[description.size], rng)
         english, korean = f'{word[0]} {english}', f'{word[1]} {korean}'
@@ -188,7 +196,15 @@ def _noun(kind: str, rng: np.random.Generator) -> tuple[str, str]:
     return _pick(english, rng), _pick(korean, rng)
 
 
-def _coloured(colour: str, english: str, korean: str, rng: np.random.Generator) -> tuple[str, str]:
+def _material_of(description: Description, seen: Sequence[Seen], width: int) -> str:
+    target = resolve(description, seen, width)
+    return next((thing.object.material for thing in seen if thing.object.id == target), '')
+
+
+def _coloured(colour: str, english: str, korean: str, rng: np.random.Generator, *,
+              metal: bool = False) -> tuple[str, str]:
+    if metal and colour == 'grey' and rng.uniform() < 0.4:
+        return f'{SILVER[0]} {english}', f'{SILVER[1]} {korean}'
     return (f'{_pick(ENGLISH_COLOURS.get(colour, (colour,)), rng)} {english}',
             f'{_pick(KOREAN_COLOURS[colour], rng)} {korean}')
 

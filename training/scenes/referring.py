@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,7 @@ CONFUSABLE = (
 )
 LARGER = 1.22       # a thing this many times as large as the others of its kind is the large one
 LARGER_SEEN = 1.10  # and it must look larger too
+HIDDEN = 0.3        # a thing of which less is seen may be overlooked when things are compared or counted
 APART = 0.05        # of the picture's width: places closer than this are not told apart
 DEPTH_APART = 0.05  # metres along the ground, for nearest and farthest
 
@@ -37,18 +39,18 @@ class Seen:
     ground: tuple[float, float]     # metres along the table: to the camera's right, away from it
     carrier: int                    # id of what it lies on or in; 0 for the table
 
-    @property
+    @cached_property
     def extent(self) -> float:
         """The edge of a cube of its box's volume, metres."""
         return float(np.prod(self.object.size) ** (1 / 3))
 
-    @property
+    @cached_property
     def looks(self) -> float:
         """The edge of a square of its 2-D box's area, pixels."""
         x0, y0, x1, y1 = self.object.box2d
         return float(((x1 - x0) * (y1 - y0)) ** 0.5)
 
-    @property
+    @cached_property
     def radius(self) -> float:
         """Half its mean width on the table, metres."""
         return float(np.mean(np.sort(self.object.size[:2])) / 2)
@@ -96,6 +98,9 @@ def resolve(description: Description, seen: Sequence[Seen], width: int) -> int:
             return 0
         if fits:
             group.append(thing)
+    compares = description.size or description.position or description.ordinal[0]
+    if compares and any(thing.object.visible < HIDDEN for thing in group):
+        return 0
     if description.size:
         group = _sized(group, description.size)
     if description.position:
@@ -113,7 +118,10 @@ def needs(description: Description, target: int, seen: Sequence[Seen], width: in
 
 def confusable(first: str, second: str) -> bool:
     """Tell whether the name of one kind may mean the other too."""
-    return any(first in pair and second in pair for pair in CONFUSABLE)
+    return first in _ALIKE.get(second, ())
+
+
+_ALIKE = {kind: set().union(*(group for group in CONFUSABLE if kind in group)) for kind in set().union(*CONFUSABLE)}
 
 
 def _kind_fits(wanted: str, kind: str) -> bool | None:

@@ -15,6 +15,7 @@ from training.scenes.mesh import rotation
 
 CELL = 0.006            # metres a cell of the map of free places
 SIZES = {'small': (0.0, 0.12), 'medium': (0.4, 0.6), 'large': (0.88, 1.0)}  # shares of the kind's scale range
+FACING = ('laptop', 'clock', 'keyboard')  # people turn these towards themselves
 UPRIGHT = {'upright': np.eye(3), 'side': rotation('x', 90), 'down': rotation('x', 180)}
 
 
@@ -107,10 +108,10 @@ def _shape_seed(rng: np.random.Generator, held_out: bool) -> int:
     return 2 * int(rng.integers(2 ** 30)) + int(held_out)
 
 
-def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[list[Part], float, np.ndarray]:
+def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[list[Part], float]:
     """Make a thing's parts at its size and in a pose, standing on z = 0 around the z axis.
 
-    :return: parts, its scale, and its pose's rotation (3, 3).
+    :return: parts and the scale.
     """
     colour = materials.paint(thing.colour, thing.material, rng, held_out=held_out)
     parts = thing.kind.make(np.random.default_rng(thing.twin), colour)
@@ -126,7 +127,7 @@ def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[lis
         normals = mesh.normals / scale
         mesh = mesh.moved(offset=offset)
         placed.append(Part(type(mesh)(mesh.vertices, normals, mesh.uv, mesh.faces), part.surface))
-    return placed, scale, pose
+    return placed, scale
 
 
 class Table:
@@ -158,34 +159,41 @@ class Table:
 
 
 def lay_out(rng: np.random.Generator, *, held_out: bool) -> tuple[list[Item], float]:
-    """Draw the things of a scene and place them.
+    """Draw the things of a scene and place them; at least one finds a place.
 
     :return: items, and half the width of the area that holds them (metres).
     """
-    plans = plan(rng, held_out=held_out)
-    reach = float(np.clip(rng.uniform(0.14, 0.24) + 0.02 * len(plans), 0.2, 0.5))
+    while True:
+        plans = plan(rng, held_out=held_out)
+        reach = float(np.clip(rng.uniform(0.14, 0.24) + 0.02 * len(plans), 0.2, 0.5))
+        items = _place(plans, reach, rng, held_out=held_out)
+        if items:
+            return items, reach
+
+
+def _place(plans: list[Plan], reach: float, rng: np.random.Generator, *, held_out: bool) -> list[Item]:
+    """Put things on the table, or on and in one another; what finds no place is left out."""
     table, items = Table(reach), []
     spread, gap = rng.uniform(0.35, 0.8), rng.uniform(0.0, 0.03)
     for thing in plans:
-        parts, scale, pose = build(thing, rng, held_out=held_out)
-        vertices = np.concatenate([part.mesh.vertices for part in parts])
-        half = np.ptp(vertices, axis=0) / 2
+        parts, scale = build(thing, rng, held_out=held_out)
+        half = np.ptp(np.concatenate([part.mesh.vertices for part in parts]), axis=0) / 2
         angle = float(rng.uniform(0, 2 * np.pi))
-        if thing.kind.name in ('laptop', 'clock', 'keyboard') and rng.uniform() < 0.8:
+        if thing.kind.name in FACING and rng.uniform() < 0.8:
             angle = float(rng.normal(0, 0.6))
         carrier = _carrier(items, half, rng)
         if carrier >= 0:
             place = _on_top(items[carrier], half, rng)
         else:
             flat = table.find(half[:2], angle, rng, spread=spread, gap=gap)
-            place = None if flat is None else np.array([*flat, 0.0])
-        if place is None:
-            continue
+            if flat is None:
+                continue
+            place = np.array([*flat, 0.0])
         turn = rotation('z', np.degrees(angle))
         parts = [Part(part.mesh.moved(turn, place), part.surface) for part in parts]
         items.append(Item(thing.kind, thing.colour, thing.material, thing.size_class, scale, tuple(parts), turn,
                           place + [0, 0, half[2]], half, carrier))
-    return items, reach
+    return items
 
 
 def _carrier(items: list[Item], half: np.ndarray, rng: np.random.Generator) -> int:

@@ -25,12 +25,20 @@ def noise(shape: tuple[int, int], rng: np.random.Generator, *, octaves: int = 4,
     return total / 1.5
 
 
+def muted(rng: np.random.Generator) -> np.ndarray:
+    """Draw an sRGB colour as tables and walls have it, (3,) float32: mostly pale or grey, now and then strong."""
+    strength = rng.uniform(0.5, 1.0) if rng.uniform() < 0.12 else rng.uniform(0, 0.3)
+    value = rng.uniform(0.55, 1.0) if rng.uniform() < 0.65 else rng.uniform(0.08, 0.55)
+    tone = rng.uniform(0, 1, 3)
+    return (value * (1 - strength * (tone.max() - tone) / max(float(np.ptp(tone)), 0.2))).astype(np.float32)
+
+
 def wood(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """Return grain along the first axis, as a factor around white."""
     rings = noise((size, size), rng, base=rng.integers(2, 6), octaves=3, stretch=1.0)
     grain = noise((size, size), rng, base=40, octaves=2, stretch=20.0)
-    x = np.linspace(0, rng.uniform(4, 20), size, dtype=np.float32)[:, None]
-    value = 0.80 + rng.uniform(0.04, 0.14) * np.sin(2 * np.pi * (x + rings * 1.2)) + 0.10 * grain
+    x = np.linspace(0, rng.uniform(2, 9), size, dtype=np.float32)[:, None]
+    value = 0.85 + rng.uniform(0.01, 0.08) * np.sin(2 * np.pi * (x + rings * 1.2)) + rng.uniform(0.04, 0.10) * grain
     tint = np.array([1.0, rng.uniform(0.93, 1.0), rng.uniform(0.85, 1.0)], np.float32)
     return _bytes(value[..., None] * tint)
 
@@ -72,8 +80,8 @@ def tiles(rng: np.random.Generator, size: int = 512) -> np.ndarray:
     count = int(rng.integers(3, 12))
     index = np.arange(size) * count // size
     pattern = (index[:, None] + index[None, :]) % 2
-    first, second = rng.uniform(0.2, 1.0, (2, 3))
-    if rng.uniform() < 0.6:
+    first, second = muted(rng), muted(rng)
+    if rng.uniform() < 0.7:
         second = first * rng.uniform(0.85, 1.1)
     value = np.where(pattern[..., None] == 0, first, second).astype(np.float32)
     joint = (np.arange(size) * count % size) < size * rng.uniform(0.01, 0.05) * count / 6
@@ -103,11 +111,11 @@ def planks(rng: np.random.Generator, size: int = 512) -> np.ndarray:
 
 def cloth(rng: np.random.Generator, size: int = 512) -> np.ndarray:
     """Return a table cloth: plain, striped or checked."""
-    base = rng.uniform(0.15, 1.0, 3).astype(np.float32)
+    base = muted(rng)
     value = np.tile(base, (size, size, 1))
     pattern = rng.integers(3)
     if pattern:
-        other = rng.uniform(0.1, 1.0, 3).astype(np.float32)
+        other = muted(rng)
         stripes = (np.arange(size) * int(rng.integers(6, 24)) // size) % 2 == 0
         value[stripes] = 0.5 * value[stripes] + 0.5 * other
         if pattern == 2:
@@ -117,19 +125,17 @@ def cloth(rng: np.random.Generator, size: int = 512) -> np.ndarray:
 
 def plain(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """Return a painted surface with faint stains."""
-    value = rng.uniform(0.12, 1.0) * (1 + rng.uniform(-0.2, 0.2, 3) * rng.uniform(0, 1))
-    return _bytes(value.astype(np.float32) + rng.uniform(0.01, 0.06) * noise((size, size), rng)[..., None])
+    return _bytes(muted(rng) + rng.uniform(0.01, 0.06) * noise((size, size), rng)[..., None])
 
 
 def table(rng: np.random.Generator, *, held_out: bool = False) -> np.ndarray:
     """Draw a table top's texture."""
     makers = (planks, planks, planks, marble, granite, tiles, cloth, plain, plain, plain)
-    choice = int(rng.integers(len(makers) + 1))
-    if choice == len(makers):
+    choice = int(rng.integers(len(makers)))
+    if rng.uniform() < 0.06:
         photo = photograph(rng, held_out=held_out)
         if photo is not None:
             return mirrored(crop(photo, rng, share=(0.15, 0.5)))
-        choice = 0
     return makers[choice](rng)
 
 

@@ -16,7 +16,7 @@ from embreex.rtcore_scene import EmbreeScene
 
 from training.scenes.materials import Part
 
-OFFSET = 2e-4           # metres that a secondary ray starts off the surface
+OFFSET = 4e-4           # metres that a secondary ray starts off the surface
 OCCLUSION_REACH = 0.30  # metres within which neighbours darken
 MIPS = 6
 
@@ -42,13 +42,16 @@ class Surroundings:
 @dataclass(frozen=True)
 class Hits:
     """What rays meet: ``found`` (N,) bool; then for every ray ``distance`` (metres along a unit direction),
-    ``part`` index, ``instance``, ``normal`` (towards the eye) and ``point``."""
+    ``part`` index, ``instance``, ``normal`` (smooth, towards the eye), ``flat`` (the triangle's own normal)
+    and ``point``.
+    """
 
     found: np.ndarray
     distance: np.ndarray
     part: np.ndarray
     instance: np.ndarray
     normal: np.ndarray
+    flat: np.ndarray
     point: np.ndarray
     face: np.ndarray
     weights: np.ndarray
@@ -74,7 +77,9 @@ class World:
         self.gloss = np.array([part.surface.gloss for part in parts], np.float32)
         self.metal = np.array([part.surface.metal for part in parts], np.float32)
         self.clear = np.array([part.surface.clear for part in parts], np.float32)
-        self._pack_textures(parts)
+        self._textures = [part.surface.texture for part in parts]
+        self._extent = [(part.mesh.vertices, part.mesh.uv) for part in parts]
+        self._packed: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._scene = EmbreeScene()
         self._mesh = TriangleMesh(self._scene, self.vertices, self.faces)
 
@@ -90,12 +95,11 @@ class World:
         u, v = answer['u'], answer['v']
         weights = np.stack([1 - u - v, u, v], axis=1)
         corners = self.faces[face]
-        normal = np.einsum('nk,nkc->nc', weights, self.normals[corners])
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-        normal *= np.where((normal * directions).sum(1) > 0, -1, 1).astype(np.float32)[:, None]
+        normal = _facing(_unit(np.einsum('nk,nkc->nc', weights, self.normals[corners])), directions)
+        flat = _facing(_unit(answer['Ng']), directions)
         distance = np.where(found, answer['tfar'], 0).astype(np.float32)
         part = self.part_of[face]
-        return Hits(found, distance, part, np.where(found, self.instance[part], 0), normal,
+        return Hits(found, distance, part, np.where(found, self.instance[part], 0), normal, flat,
                     origins + directions * distance[:, None], face, weights)
 
     def open_to(self, points: np.ndarray, directions: np.ndarray, reach: np.ndarray | None = None) -> np.ndarray:
@@ -111,14 +115,14 @@ class World:
 
         :param footprint: (N,) metres that a ray's pixel covers there; picks the texture's level.
         """
-        corners = self.faces[hits.face]
-        uv = np.einsum('nk,nkc->nc', hits.weights, self.uv[corners])
-        level = np.log2(np.maximum(footprint * self._density[hits.part], 1e-6))
+        texels, levels, density = self._pack()
+        uv = np.einsum('nk,nkc->nc', hits.weights, self.uv[self.faces[hits.face]])
+        level = np.log2(np.maximum(footprint * density[hits.part], 1e-6))
         level = np.clip(np.rint(level), 0, MIPS - 1).astype(np.int64)
-        start, height, width = self._levels[hits.part, level].T
-        uv = np.abs(uv) % 1.0
+        start, height, width = levels[hits.part, level].T
+        uv = np.minimum(1 - np.abs(1 - uv % 2.0), 0.99999)     # mirrored tiles have no seams
         index = start + (uv[:, 1] * height).astype(np.int64) * width + (uv[:, 0] * width).astype(np.int64)
-        return self.colour[hits.part] * self._texels[index]
+        return self.colour[hits.part] * texels[index]
 
     def shade(self, origins: np.ndarray, directions: np.ndarray, around: Surroundings, rng: np.random.Generator, *,
               spread: float, hits: Hits | None = None, bounces: int = 3,
@@ -131,8 +135,8 @@ class World:
         """
         hits = self.hit(origins, directions) if hits is None else hits
         base = self.albedo(hits, hits.distance * spread)
-        start = hits.point + hits.normal * OFFSET
-        occlusion, shadows = self.lighting(start, hits.normal, around, rng) if lit is None else lit
+        start = hits.point + hits.flat * OFFSET
+        occlusion, shadows = self.lighting(start, hits.flat, around, rng) if lit is None else lit
         up = (0.62 + 0.38 * hits.normal[:, 2:3]) * occlusion[:, None]
         diffuse = around.ambient * up
         shine = np.zeros_like(base)
@@ -140,14 +144,12 @@ class World:
         power = 2.0 ** (3 + 7 * gloss)
         for light, shadow in zip(around.lights, shadows):
             way = light.position.astype(np.float32) - hits.point
-            far = np.linalg.norm(way, axis=1, keepdims=True)
-            way /= far
-            facing = np.maximum((way * hits.normal).sum(1, keepdims=True), 0) * shadow[:, None] / far ** 2
+            square = _dot(way, way)
+            way /= np.sqrt(square)
+            facing = np.maximum(_dot(way, hits.normal), 0) * shadow[:, None] / square
             diffuse = diffuse + light.colour * facing
-            half = way - directions
-            half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-6)
-            cosine = np.maximum((half * hits.normal).sum(1, keepdims=True), 0)
-            shine += light.colour * facing * cosine ** power * gloss * (power + 8) / 60
+            half = _unit(way - directions)
+            shine += light.colour * facing * np.maximum(_dot(half, hits.normal), 0) ** power * gloss * (power + 8) / 60
         colour = base * diffuse * (1 - 0.85 * metal)
         tint = 1 - metal + metal * base
         colour += shine * tint * 0.5
@@ -164,31 +166,26 @@ class World:
         shadows = [np.zeros(len(start), np.float32) for _ in around.lights]
         reach = np.full(len(start), OCCLUSION_REACH, np.float32)
         for _ in range(samples):
-            way = rng.standard_normal(start.shape).astype(np.float32)
-            way /= np.linalg.norm(way, axis=1, keepdims=True)
-            way += normal * 1.001
-            way /= np.linalg.norm(way, axis=1, keepdims=True)
-            occlusion += self.open_to(start, way, reach)
+            # a unit vector added to the normal is spread by the cosine (Lambert)
+            occlusion += self.open_to(start, _unit(_ball(len(start), rng) + normal * np.float32(1.001)), reach)
             for light, shadow in zip(around.lights, shadows):
-                aim = light.position + light.radius * rng.standard_normal(start.shape) * 0.5
-                way = aim.astype(np.float32) - start
-                far = np.linalg.norm(way, axis=1)
-                way /= far[:, None]
-                shadow += self.open_to(start, way, far)
+                way = light.position.astype(np.float32) + np.float32(light.radius) * _ball(len(start), rng) - start
+                far = np.sqrt(_dot(way, way))
+                shadow += self.open_to(start, way / far, far[:, 0])
         return occlusion / samples, [shadow / samples for shadow in shadows]
 
     def _mirrored(self, hits: Hits, start: np.ndarray, directions: np.ndarray, around: Surroundings,
                   rng: np.random.Generator, spread: float, occlusion: np.ndarray, tint: np.ndarray,
                   gloss: np.ndarray, metal: np.ndarray) -> np.ndarray:
         """Return reflections of the scene and the room on glossy and metal parts."""
-        facing = np.clip(-(directions * hits.normal).sum(1, keepdims=True), 0, 1)
+        facing = np.clip(-_dot(directions, hits.normal), 0, 1)
         share = metal * 0.8 + (1 - metal) * gloss * (0.04 + 0.5 * (1 - facing) ** 5)
         light = np.zeros_like(tint)
         chosen = np.flatnonzero(hits.found & (share[:, 0] > 0.03))
         if len(chosen):
-            way = directions[chosen] - 2 * (directions[chosen] * hits.normal[chosen]).sum(1, keepdims=True) * hits.normal[chosen]
-            way += (1 - gloss[chosen]) * 0.25 * rng.standard_normal(way.shape).astype(np.float32)
-            way = (way / np.linalg.norm(way, axis=1, keepdims=True)).astype(np.float32)
+            way, normal = directions[chosen], hits.normal[chosen]
+            way = way - 2 * _dot(way, normal) * normal
+            way = _unit(way + (1 - gloss[chosen]) * 0.25 * _ball(len(chosen), rng))
             seen = self.hit(start[chosen], way)
             mirrored = self.albedo(seen, seen.distance * spread * 4) * around.ambient * 1.6
             mirrored = np.where(seen.found[:, None], mirrored, around_room(around.room, way))
@@ -204,24 +201,28 @@ class World:
             way = directions[chosen]
             behind = self.shade(hits.point[chosen] + way * OFFSET * 5, way, around, rng, spread=spread,
                                 bounces=bounces - 1)
-            share = clear[chosen, None]
-            colour[chosen] = colour[chosen] * (1 - share) + behind * share * (0.5 + 0.5 * self.colour[hits.part[chosen]])
+            share, tint = clear[chosen, None], 0.5 + 0.5 * self.colour[hits.part[chosen]]
+            colour[chosen] = colour[chosen] * (1 - share) + behind * share * tint
         return colour
 
-    def _pack_textures(self, parts: Sequence[Part]) -> None:
-        """Put every texture's levels into one array of linear texels, and where each begins."""
+    def _pack(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Put every texture's levels into one array of linear texels (N, 3); when first asked for.
+
+        :return: texels, (parts, levels, 3) start, height and width, and (parts,) texels a metre.
+        """
+        if self._packed is not None:
+            return self._packed
         texels, levels, density = [np.ones((1, 3), np.float32)], [], []
         known: dict[int, list[tuple[int, int, int]]] = {}
         size = 1
-        for part in parts:
-            texture = part.surface.texture
+        for texture, (vertices, uv) in zip(self._textures, self._extent):
             if texture is None:
                 levels.append([(0, 1, 1)] * MIPS)
                 density.append(0.0)
                 continue
             if id(texture) not in known:
                 entry = []
-                level = (_DECODE[texture]).astype(np.float32)
+                level = _DECODE[texture]
                 for _ in range(MIPS):
                     entry.append((size, level.shape[0], level.shape[1]))
                     texels.append(level.reshape(-1, 3))
@@ -230,19 +231,38 @@ class World:
                     level = cv2.resize(level, half, interpolation=cv2.INTER_AREA)
                 known[id(texture)] = entry
             levels.append(known[id(texture)])
-            reach = np.ptp(part.mesh.vertices, axis=0).max() / max(np.ptp(part.mesh.uv), 1e-6)
+            reach = np.ptp(vertices, axis=0).max() / max(np.ptp(uv), 1e-6)
             density.append(max(texture.shape[:2]) / max(reach, 1e-4))
-        self._texels = np.concatenate(texels)
-        self._levels = np.array(levels, np.int64)
-        self._density = np.array(density, np.float32)
+        self._packed = np.concatenate(texels), np.array(levels, np.int64), np.array(density, np.float32)
+        return self._packed
 
 
 def around_room(room: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Look a direction (N, 3) up in a panorama (h, w, 3) whose first row is straight up."""
     height, width = room.shape[:2]
     row = ((1 - directions[:, 2]) / 2 * (height - 1)).astype(np.int64)
-    column = ((np.arctan2(directions[:, 1], directions[:, 0]) / (2 * np.pi) + 0.5) * (width - 1)).astype(np.int64)
+    turn = np.arctan2(directions[:, 1], directions[:, 0]) / (2 * np.pi) + 0.5
+    column = (turn * (width - 1)).astype(np.int64)
     return room[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
 
 
+def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.einsum('nc,nc->n', first, second)[:, None]
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.sqrt(_dot(vectors, vectors)), 1e-9)
+
+
+def _facing(normal: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    return np.where(_dot(normal, directions) > 0, -normal, normal)
+
+
+def _ball(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return unit vectors in random order from a table, (count, 3): drawing each anew costs more than its ray."""
+    start = int(rng.integers(len(_UNITS)))
+    return np.resize(np.roll(_UNITS, -start, axis=0), (count, 3))
+
+
+_UNITS = _unit(np.random.default_rng(0).standard_normal((65521, 3)).astype(np.float32))
 _DECODE = ((np.arange(256) / 255) ** 2.2).astype(np.float32)

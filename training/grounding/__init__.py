@@ -1,0 +1,1 @@
+"""Training of the embedded grounding model."""

@@ -1,0 +1,254 @@
+"""Train the head of the embedded model on cached features.
+
+Resumable: state is saved after every epoch and read back. Run from the repository root::
+
+    python -m training.grounding.train --cache CACHE/photos CACHE/rendered --val CACHE/photos_val --out RUN
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from training.grounding.features import load_backbone
+from training.grounding.groups import names_of
+from training.grounding.targets import make_targets
+from vla_attention.grounding.head import GroundingHead, class_logits
+from vla_attention.grounding.kind_classes import classes_of
+from vla_attention.language.lexicon import load_lexicon
+
+MOST_CLASSES = 4
+
+
+@dataclass
+class Words:
+    """The lexicon's kinds with the classifier rows of each, as tensors."""
+
+    kinds: list[str]
+    rows: Tensor        # (K, C, 1280)
+    bias: Tensor        # (K, C)
+    present: Tensor     # (K, C) bool
+
+    @property
+    def mean(self) -> Tensor:
+        """Return (K, 1280) the mean of each kind's rows, 0 without any."""
+        count = self.present.sum(1, keepdim=True).clamp(min=1)
+        return (self.rows * self.present[..., None]).sum(1) / count
+
+
+def make_words(weight: Tensor, bias: Tensor) -> Words:
+    """Look up the classifier rows of every kind."""
+    kinds = list(load_lexicon().names)
+    rows = torch.zeros(len(kinds), MOST_CLASSES, weight.shape[1])
+    biases = torch.zeros(len(kinds), MOST_CLASSES)
+    present = torch.zeros(len(kinds), MOST_CLASSES, dtype=torch.bool)
+    for i, kind in enumerate(kinds):
+        for j, number in enumerate(classes_of(kind)[0][:MOST_CLASSES]):
+            rows[i, j], biases[i, j], present[i, j] = weight[number], bias[number], True
+    return Words(kinds, rows, biases, present)
+
+
+@dataclass
+class Batch:
+    """Features and targets of some pictures."""
+
+    fine: Tensor
+    coarse: Tensor
+    words: Tensor       # (B, W) rows of the lexicon's kinds
+    inside: Tensor
+    core: Tensor
+    outside: Tensor
+    objects: Tensor
+    boxes: Tensor
+
+
+def batches(shards: list[Path], vocabulary: list[str], index: dict[str, int], size: int,
+            random: np.random.Generator) -> Iterator[Batch]:
+    """Yield batches of two shards at a time, mixed."""
+    order = random.permutation(len(shards))
+    for start in range(0, len(order), 2):
+        loaded = [np.load(shards[i]) for i in order[start:start + 2]]
+        fine = np.concatenate([shard['fine'] for shard in loaded])
+        coarse = np.concatenate([shard['coarse'] for shard in loaded])
+        labels = [label for shard in loaded for label in json.loads(shard['labels'].tobytes())]
+        picked = random.permutation(len(labels))
+        for begin in range(0, len(picked) - size + 1, size):
+            chosen = picked[begin:begin + size]
+            targets = [make_targets(labels[i], vocabulary, random) for i in chosen]
+            yield Batch(torch.from_numpy(fine[chosen]).float(), torch.from_numpy(coarse[chosen]).float(),
+                        torch.tensor([[index[word] for word in t.words] for t in targets]),
+                        *(torch.from_numpy(np.stack([getattr(t, name) for t in targets]))
+                          for name in ('inside', 'core', 'outside', 'objects', 'boxes')))
+
+
+def losses(head: GroundingHead, batch: Batch, words: Words, known: Tensor) -> dict[str, Tensor]:
+    """Return the parts of the loss."""
+    rows = words.mean[batch.words]
+    logits = class_logits(batch.coarse, words.rows[batch.words], words.bias[batch.words],
+                          words.present[batch.words])
+    queries = head.words.queries(known[batch.words], batch.words, rows)
+    tokens, objectness, boxes = head.encoder(batch.fine, batch.coarse)
+    attention, match = head.words(queries, tokens, logits)
+    mixture = attention.mean(dim=1)
+    has = batch.inside.any(dim=-1)
+    inside = (mixture * batch.inside).sum(-1)
+    around = (mixture * batch.outside).sum(-1)
+    pointing = -(inside / (inside + around + 1e-6) + 1e-6).log()
+    per_head = (attention * batch.inside[:, None]).sum(-1) / (
+        (attention * (batch.inside | batch.outside)[:, None]).sum(-1) + 1e-6)
+    heads = -(per_head + 1e-6).log().mean(dim=1)
+    positives = batch.core.sum().clamp(min=1)
+    signed = focal(match, batch.core.float())
+    valid = batch.core | batch.outside
+    seen = ~batch.objects.isnan()
+    target = batch.objects.nan_to_num(0.0)
+    middle = target == 1
+    return {
+        'pointing': pointing[has].mean(),
+        'heads': 0.3 * heads[has].mean(),
+        'match': (signed * valid).sum() / positives,
+        'objects': (focal(objectness, target) * seen).sum() / middle.sum().clamp(min=1),
+        'boxes': (1 - generalised_iou(boxes[middle], batch.boxes[middle])).mean(),
+    }
+
+
+def focal(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: float = 0.4) -> Tensor:
+    """Focal loss (Lin et al., ICCV 2017)."""
+    loss = functional.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    probability = torch.sigmoid(logits)
+    wrong = torch.where(target > 0.5, 1 - probability, probability)
+    return loss * wrong ** gamma * torch.where(target > 0.5, alpha, 1 - alpha)
+
+
+def generalised_iou(first: Tensor, second: Tensor) -> Tensor:
+    """GIoU of pairs of boxes (Rezatofighi et al., CVPR 2019)."""
+    low, high = torch.maximum(first[:, :2], second[:, :2]), torch.minimum(first[:, 2:], second[:, 2:])
+    both = (high - low).clamp(min=0).prod(1)
+    area = (first[:, 2:] - first[:, :2]).prod(1) + (second[:, 2:] - second[:, :2]).prod(1) - both
+    hull = (torch.maximum(first[:, 2:], second[:, 2:]) - torch.minimum(first[:, :2], second[:, :2])).prod(1)
+    return both / area.clamp(min=1e-6) - (hull - area) / hull.clamp(min=1e-6)
+
+
+@torch.no_grad()
+def evaluate(head: GroundingHead, shards: list[Path], vocabulary: list[str], index: dict[str, int],
+             words: Words, known: Tensor) -> dict[str, float]:
+    """Measure pointing of each shown word on boxed pictures, AUROC of presence, and IoU of boxes."""
+    head.eval()
+    random = np.random.default_rng(0)
+    hits, scores, overlaps = [], [], []
+    for batch in batches(shards, vocabulary, index, 10, random):
+        logits = class_logits(batch.coarse, words.rows[batch.words], words.bias[batch.words],
+                              words.present[batch.words])
+        tokens, objectness, boxes = head.encoder(batch.fine, batch.coarse)
+        queries = head.words.queries(known[batch.words], batch.words, words.mean[batch.words])
+        attention, match = head.words(queries, tokens, logits)
+        answer = {'attention': attention.mean(1), 'match': match, 'class': logits}
+        for i, w in batch.core.any(-1).nonzero().tolist():
+            valid = batch.inside[i, w] | batch.outside[i, w]
+            size = float(batch.inside[i, w].float().mean())
+            peaks = {name: int(value[i, w].masked_fill(~valid, -1e9).argmax()) for name, value in answer.items()}
+            hits.append([size] + [bool(batch.inside[i, w, peak]) for peak in peaks.values()])
+        for present, row in ((True, batch.core.any(-1)), (False, batch.outside.all(-1))):
+            scores += [(float(match[i, w].max()), present) for i, w in row.nonzero().tolist()]
+        middle = batch.objects == 1
+        overlaps.append(generalised_iou(boxes[middle], batch.boxes[middle]))
+    table = np.array(hits)
+    small = table[:, 0] < 0.05
+    values, truth = np.array([s for s, _ in scores]), np.array([t for _, t in scores])
+    ranks = values.argsort().argsort() + 1
+    auroc = (ranks[truth].sum() - truth.sum() * (truth.sum() + 1) / 2) / max(1, truth.sum() * (~truth).sum())
+    result = {'auroc': float(auroc), 'giou': float(torch.cat(overlaps).mean())}
+    for column, name in enumerate(('attention', 'match', 'class'), 1):
+        result[name] = float(table[:, column].mean())
+        result[f'{name}_small'] = float(table[small, column].mean())
+    head.train()
+    return result
+
+
+def main() -> None:
+    """Train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--cache', type=Path, nargs='+', required=True)
+    parser.add_argument('--val', type=Path, required=True)
+    parser.add_argument('--weights', type=Path,
+                        default=Path('src/vla_attention/weights/efficientnet_lite0.safetensors'))
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--epochs', type=int, default=6)
+    parser.add_argument('--batch', type=int, default=8)
+    parser.add_argument('--rate', type=float, default=1.5e-3)
+    parser.add_argument('--threads', type=int, default=1)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    backbone = load_backbone(arguments.weights)
+    words = make_words(backbone.classifier.weight.detach(), backbone.classifier.bias.detach())
+    index = {kind: i for i, kind in enumerate(words.kinds)}
+    shards = sorted(path for folder in arguments.cache for path in folder.glob('????.npz'))
+    counts: dict[str, int] = {}
+    for path in shards:
+        for label in json.loads(np.load(path)['labels'].tobytes()):
+            for name in {name for thing in label['objects'] for name in names_of(thing[0])}:
+                counts[name] = counts.get(name, 0) + 1
+    vocabulary = sorted(name for name, count in counts.items() if count >= 8)
+    known = torch.zeros(len(words.kinds))
+    known[[index[word] for word in vocabulary]] = 1.0
+    head = GroundingHead(len(words.kinds))
+    optimiser = torch.optim.AdamW(head.parameters(), lr=arguments.rate, weight_decay=0.03)
+    total = arguments.epochs * sum(len(np.load(path)['fine']) for path in shards) // arguments.batch
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, arguments.rate, total_steps=total + 10, pct_start=0.1)
+    state_path, first = arguments.out / 'state.pt', 0
+    if state_path.exists():
+        state = torch.load(state_path, weights_only=True)
+        head.load_state_dict(state['head'])
+        optimiser.load_state_dict(state['optimiser'])
+        schedule.load_state_dict(state['schedule'])
+        first = state['epoch']
+    log = arguments.out / 'log.jsonl'
+    print(f'{len(shards)} shards, {len(vocabulary)} words, {sum(p.numel() for p in head.parameters())} parameters, '
+          f'{total} steps', flush=True)
+    for epoch in range(first, arguments.epochs):
+        random = np.random.default_rng(epoch)
+        sums: dict[str, float] = {}
+        begin, steps = time.perf_counter(), 0
+        for batch in batches(shards, vocabulary, index, arguments.batch, random):
+            # now and then a word is known by its classes alone, as most words of the lexicon are
+            dropped = known * (torch.rand(len(known)) > 0.2)
+            parts = losses(head, batch, words, dropped)
+            loss = sum(parts.values())
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
+            optimiser.step()
+            if schedule.last_epoch < total:
+                schedule.step()
+            steps += 1
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+            if steps % 25 == 0:
+                print(f'{epoch} {steps} ' + ' '.join(f'{k} {v / steps:.3f}' for k, v in sums.items())
+                      + f' {(time.perf_counter() - begin) / steps:.2f} s', flush=True)
+        entry = {'epoch': epoch, 'seconds': round(time.perf_counter() - begin),
+                 **{name: round(value / max(1, steps), 4) for name, value in sums.items()},
+                 'val': evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words, known)}
+        with log.open('a', encoding='utf-8') as lines:
+            lines.write(json.dumps(entry) + '\n')
+        print(entry, flush=True)
+        torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(),
+                    'schedule': schedule.state_dict(), 'epoch': epoch + 1}, state_path)
+        save_file({f'head.{name}': value.half().contiguous() for name, value in head.state_dict().items()},
+                  arguments.out / 'head.safetensors', metadata={'known': json.dumps(vocabulary)})
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,45 @@
+"""Nouns and verbs that no dictionary holds: the model has to learn places in a sentence, not words."""
+
+from __future__ import annotations
+
+import random
+
+_ONSETS = ('b bl br c ch cl cr d dr f fl fr g gl gr h j k kl l m n p pl pr qu r s sc sh sk sl sm sn sp st '
+           'str sw t th tr tw v w wh y z').split()
+_VOWELS = 'a e i o u ai au ea ee ie oa oo ou ow a e i o u a e i o u'.split()
+_CODAS = ('', '', '', 'b', 'ck', 'd', 'f', 'g', 'l', 'll', 'm', 'n', 'nd', 'ng', 'nk', 'nt', 'p', 'r', 'rk',
+          'rn', 's', 'sh', 'sk', 'st', 't', 'th', 'x', 'zz', 'er', 'le', 'et', 'on', 'or', 'y', 'o', 'ie')
+_INITIALS = [0, 2, 3, 5, 6, 7, 9, 11, 12, 14, 15, 16, 17, 18, 0, 5, 9, 11, 12, 18, 2, 3, 6, 7, 15, 16, 17, 11, 1, 4]
+_MEDIALS = [0, 1, 4, 5, 8, 13, 18, 20, 6, 0, 8, 13, 18, 20, 4, 20, 0, 4, 8, 13, 20, 5, 9, 2, 12, 17]
+_FINALS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 8, 8, 16, 21, 1, 17, 19]
+
+
+def english_noun(rng: random.Random) -> str:
+    """Return one or two made-up syllables."""
+    count = rng.choices((1, 2, 3), (0.4, 0.5, 0.1))[0]
+    word = ''.join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + (rng.choice(_CODAS) if last else '')
+                   for last in (index == count - 1 for index in range(count)))
+    return word if len(word) > 2 else word + 'mp'
+
+
+def korean_noun(rng: random.Random) -> str:
+    """Return one to four made-up syllables."""
+    count = rng.choices((1, 2, 3, 4), (0.04, 0.46, 0.38, 0.12))[0]
+    return ''.join(_syllable(rng) for _ in range(count))
+
+
+def korean_stem(rng: random.Random) -> tuple[str, str]:
+    """Return a made-up regular verb: stem and -어 form."""
+    stem = ''.join(_syllable(rng) for _ in range(rng.choice((1, 1, 2))))
+    draw = rng.random()
+    if draw < 0.4:
+        return stem + '하', stem + '해'
+    if draw < 0.6:
+        return stem + '시키', stem + '시켜'
+    if draw < 0.8:
+        return stem + '리', stem + '려'
+    return stem + '이', stem + '여'
+
+
+def _syllable(rng: random.Random) -> str:
+    return chr(0xAC00 + rng.choice(_INITIALS) * 588 + rng.choice(_MEDIALS) * 28 + rng.choice(_FINALS))

@@ -1,0 +1,150 @@
+"""
+Train the language model: ``python -m training.language.train``.
+
+Seeded, resumable (run it again after a break), one core. Writes the weights into the package and what
+happened into ``training/language/results``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from training.language.dataset import Batch, batches, collate, samples
+from training.language.sample import Sample
+from vla_attention.language.instruction import HEADS
+from vla_attention.language.network import Answer, LanguageNetwork
+from vla_attention.language.parser import WEIGHTS
+from vla_attention.language.spans import best_labels, spans_of
+
+HERE = Path(__file__).parent
+LOSS_WEIGHTS = {'labels': 1.0, 'starts': 0.5, 'avoid': 0.3, 'heads': 0.3, 'kind': 0.2}
+
+
+def losses(network: LanguageNetwork, batch: Batch) -> dict[str, Tensor]:
+    """Return each part of the loss, a mean."""
+    states = network.characters(batch.characters)
+    cut = network.cut(states).float()
+    answer: Answer = network(states, batch.real, batch.bounds, batch.piece)
+    inner = batch.inner.float()
+    starts = functional.binary_cross_entropy_with_logits(cut, batch.starts, reduction='none')
+    avoid = functional.binary_cross_entropy_with_logits(answer.avoid.float(), batch.avoid, reduction='none')
+    real = batch.real.float()
+    attention = answer.attention[:, :len(HEADS)].float()
+    rows = -(batch.heads * (attention + 1e-6).log()).sum(-1)
+    known = batch.heads.sum(-1)
+    linked = known * (1 + 2 * (1 - batch.heads.diagonal(dim1=-2, dim2=-1)))    # a link counts three times
+    return {
+        'labels': functional.cross_entropy(answer.labels.float().flatten(0, 1), batch.labels.flatten(),
+                                           ignore_index=-100),
+        'starts': (starts * inner).sum() / inner.sum().clamp(min=1),
+        'avoid': (avoid * real).sum() / real.sum(),
+        'heads': (rows * linked).sum() / linked.sum().clamp(min=1),
+        'kind': functional.cross_entropy(answer.kind.float(), batch.kind),
+    }
+
+
+@torch.inference_mode()
+def held_out_f1(network: LanguageNetwork, rows: list[Sample]) -> float:
+    """Return the F1 of exact spans, with the pieces that are right."""
+    network.eval()
+    right = found = wanted = 0
+    for start in range(0, len(rows), 50):
+        part = rows[start:start + 50]
+        batch = collate(part)
+        answer = network(network.characters(batch.characters), batch.real, batch.bounds, batch.piece)
+        for row, scores in zip(part, answer.labels.log_softmax(-1).numpy()):
+            have = set(spans_of(row.text, best_labels(scores[:len(row.text)])))
+            want = set(spans_of(row.text, row.labels))
+            right, found, wanted = right + len(have & want), found + len(have), wanted + len(want)
+    network.train()
+    return 2 * right / max(found + wanted, 1)
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Warm up over 200 steps, then fall along a cosine."""
+    warm = min(1.0, (step + 1) / 200)
+    return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
+
+
+def train(options: argparse.Namespace) -> LanguageNetwork:
+    """Train, or go on where the last run stopped."""
+    torch.manual_seed(options.seed)
+    network = LanguageNetwork()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
+    step, log = 0, []
+    checkpoint = Path(options.checkpoint)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if checkpoint.exists() and not options.fresh:
+        state = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(state['network'])
+        optimizer.load_state_dict(state['optimizer'])
+        step, log = state['step'], state['log']
+    test = [sample for _, sample in zip(range(400), samples(99, test=True))]
+    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
+    began, done = time.process_time(), step
+    bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
+    sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
+    for batch in stream:
+        if step >= options.steps:
+            break
+        for group in optimizer.param_groups:
+            group['lr'] = learning_rate(step, options.steps, options.rate)
+        with torch.autocast('cpu', torch.bfloat16):
+            parts = losses(network, batch)
+        loss = sum((LOSS_WEIGHTS[name] * part for name, part in parts.items()), torch.zeros(()))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        bar.update()
+        for name, part in parts.items():
+            sums[name] += part.item()
+        if step % options.every == 0 or step == options.steps:
+            entry = {'step': step, 'cpu_s': round(time.process_time() - began, 1),
+                     'f1': round(held_out_f1(network, test), 4),
+                     **{name: round(value / options.every, 4) for name, value in sums.items()}}
+            log.append(entry)
+            tqdm.write(json.dumps(entry))
+            sums = dict.fromkeys(sums, 0.0)
+            torch.save({'network': network.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step, 'log': log}, checkpoint)
+            save(network, options.weights)
+    bar.close()
+    if step > done:
+        (HERE / 'results' / 'learning_curve.json').write_text(json.dumps(log, indent=1) + '\n', encoding='utf-8')
+    return network
+
+
+def save(network: LanguageNetwork, path: str) -> None:
+    """Write the weights."""
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--steps', type=int, default=6000)
+    parser.add_argument('--batch', type=int, default=64)
+    parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--every', type=int, default=250, help='steps between checkpoints')
+    parser.add_argument('--checkpoint', default=str(HERE / 'checkpoints' / 'language.pt'))
+    parser.add_argument('--weights', default=str(WEIGHTS), help='where the result goes')
+    parser.add_argument('--fresh', action='store_true', help='start anew, even where a checkpoint is')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    torch.set_num_threads(1)
+    train(arguments())

@@ -1,0 +1,1 @@
+"""Training and evaluation of the attention over time."""

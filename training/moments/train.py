@@ -1,0 +1,147 @@
+"""Trains the attention over time on the shards of :mod:`training.moments.dataset`.
+
+    python -m training.moments.train --minutes 12 --out src/vla_attention/weights/moments.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from training.moments.dataset import Sequence, load_shards
+from training.moments.measure import Tally
+from vla_attention.moments.cues import SCALARS
+from vla_attention.moments.importance import EventDetector
+from vla_attention.moments.moment import PHASES
+from vla_attention.moments.phase_model import WEIGHTS, PhaseModel
+
+MIRRORED = torch.tensor([-1.0 if name.endswith(('_x', '_dx')) else 1.0 for name in SCALARS])
+LENGTH = 128        # ticks of a training sequence at most
+
+
+def sample(sequence: Sequence, rng: np.random.Generator) -> dict[str, Tensor]:
+    """Return a stretch of a sequence, mirrored half the time, its scalars disturbed a little."""
+    length = len(sequence.times)
+    begin = 0
+    if length > LENGTH:
+        begin = int(rng.integers(0, length - LENGTH + 1)) if rng.random() < 0.25 else 0
+    part = slice(begin, begin + LENGTH)
+    grid, crop = torch.from_numpy(sequence.grid[part]), torch.from_numpy(sequence.crop[part])
+    scalars = torch.from_numpy(sequence.scalars[part])
+    if rng.random() < 0.5:
+        grid, crop, scalars = mirror(grid), mirror(crop), scalars * MIRRORED
+    scalars = scalars * (1 + 0.08 * torch.randn(len(SCALARS))) + 0.03 * torch.randn(scalars.shape)
+    return {'grid': grid, 'crop': crop, 'scalars': scalars,
+            'times': torch.from_numpy(sequence.times[part]).float(),
+            'phases': torch.from_numpy(sequence.phases[part]),
+            'nearness': torch.from_numpy(sequence.nearness[part])}
+
+
+def mirror(maps: Tensor) -> Tensor:
+    """Swap left and right of (T, C, rows, cols) uint8 maps, whose first channel is the flow to the right."""
+    turned = maps.flip(-1).clone()
+    turned[:, 0] = (256 - turned[:, 0].int()).clamp(0, 255).to(torch.uint8)
+    return turned
+
+
+def batch(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Pad to the longest; what is padded is unlabelled."""
+    longest = max(len(one['times']) for one in samples)
+    result = {}
+    for key in samples[0]:
+        padded = []
+        for one in samples:
+            tensor = one[key]
+            fill = tensor[-1:].expand(longest - len(tensor), *tensor.shape[1:])
+            if key == 'phases':
+                fill = torch.full((longest - len(tensor),), -1)
+            elif key == 'nearness':
+                fill = torch.full((longest - len(tensor),), -1.0)
+            padded.append(torch.cat([tensor, fill]))
+        result[key] = torch.stack(padded)
+    return result
+
+
+def loss_of(model: PhaseModel, data: dict[str, Tensor]) -> Tensor:
+    """Return the negative log likelihood of the phases under the belief, plus that of the nearness."""
+    beliefs, nearness = model(data['grid'], data['crop'], data['scalars'], data['times'])
+    phase = functional.nll_loss(beliefs.flatten(0, 1), data['phases'].flatten(), ignore_index=-1)
+    known = data['nearness'] >= 0
+    near = functional.binary_cross_entropy_with_logits(nearness[known], data['nearness'][known])
+    return phase + 0.5 * near
+
+
+@torch.inference_mode()
+def evaluate(model: PhaseModel, sequences: list[Sequence]) -> Tally:
+    """Run the model causally over whole sequences."""
+    model.eval()
+    tally = Tally(len(PHASES))
+    for one in sequences:
+        beliefs, _ = model(torch.from_numpy(one.grid)[None], torch.from_numpy(one.crop)[None],
+                           torch.from_numpy(one.scalars)[None], torch.from_numpy(one.times).float()[None])
+        probabilities = beliefs[0].exp().numpy()
+        detector, events = EventDetector(), []
+        for when, belief in zip(one.times, probabilities, strict=True):
+            events += [(float(when), name) for name in detector.step(belief)]
+        tally.add(probabilities.argmax(axis=1).tolist(), one.phases.tolist(), events, one.events,
+                  float(one.times[-1]))
+    return tally
+
+
+def train(minutes: float, out: Path, seed: int = 0) -> None:
+    """Train for so many minutes of CPU time and keep the weights that do best on held-out drawn episodes."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    sequences, held_out = load_shards('train_*.npz'), load_shards('held_*.npz')
+    print(f'{len(sequences)} episodes, {sum(len(one.times) for one in sequences)} ticks; '
+          f'{len(held_out)} held out', flush=True)
+    model = PhaseModel()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.02)
+    begin, step, best = time.process_time(), 0, -1.0
+    order = np.argsort([min(len(one.times), LENGTH) for one in sequences])
+    running = 0.0
+    while (share := (time.process_time() - begin) / (60 * minutes)) < 1:
+        for group in optimizer.param_groups:    # warm up, then down along a cosine
+            group['lr'] = 1.5e-3 * min(1.0, (step + 1) / 60) * (0.02 + 0.98 * (1 + np.cos(np.pi * share)) / 2)
+        middle = int(rng.integers(len(order)))  # neighbours in length: little padding
+        near = order[max(0, middle - 40):middle + 40]
+        chosen = rng.choice(near, min(12, len(near)), replace=False)
+        model.train()
+        loss = loss_of(model, batch([sample(sequences[index], rng) for index in chosen]))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        running = 0.97 * running + 0.03 * float(loss.detach()) if step else float(loss.detach())
+        step += 1
+        if step % 150 == 0:
+            results = evaluate(model, held_out).results()
+            print(f'step {step} loss {running:.3f} ' + ' '.join(f'{key} {value:.3f}' for key, value
+                                                                 in results.items()), flush=True)
+            score = results['accuracy'] + results['edit'] + results['f1@50']
+            if score > best:
+                best = score
+                save_file({name: tensor.half() for name, tensor in model.state_dict().items()}, str(out))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train as the options say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--minutes', type=float, default=12.0, help='of CPU time')
+    parser.add_argument('--out', type=Path, default=WEIGHTS)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    train(options.minutes, options.out)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -1,0 +1,135 @@
+"""Write scenes to a folder, in parallel and resumably, and read them back.
+
+A folder holds ``images/`` (JPEG or PNG), ``instances/`` (PNG, 8 bit: ids), with depth ``depth/`` (PNG, 16 bit:
+millimetres, 0 for no reading), and ``labels.jsonl``: one object a scene with ``seed``, ``image``, ``instances``,
+``depth`` (paths from the folder), ``intrinsics`` [fx, fy, cx, cy], ``camera_pose`` (4 rows), ``objects`` and
+``phrases`` (the fields of SceneObject and ScenePhrase).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from training.scenes.make import make_scene
+from training.scenes.scene import Scene, SceneObject, ScenePhrase
+
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where and how scenes are written."""
+
+    folder: str
+    size: tuple[int, int] = (320, 240)
+    split: str = 'train'
+    depth: bool = True
+    jpeg: bool = False
+
+
+def write_dataset(job: Job, seeds: Sequence[int], *, processes: int = 1, progress: bool = False) -> float:
+    """Write the scenes of some seeds; those that the folder has already are left as they are.
+
+    :return: images a second, 0.0 when there was nothing to do.
+    """
+    folder = Path(job.folder)
+    for name in ('images', 'instances', *(['depth'] if job.depth else [])):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    labels = folder / 'labels.jsonl'
+    done = {record['seed'] for record in read_labels(folder)} if labels.exists() else set()
+    missing = [(job, seed) for seed in seeds if seed not in done]
+    if not missing:
+        return 0.0
+    begin = time.perf_counter()
+    with labels.open('a', encoding='utf-8') as lines, _pool(processes) as pool:
+        results = map(_write, missing) if pool is None else pool.imap_unordered(_write, missing, chunksize=4)
+        for record in _shown(results, len(missing), progress):
+            lines.write(json.dumps(record, ensure_ascii=False) + '\n')
+            lines.flush()
+    return len(missing) / (time.perf_counter() - begin)
+
+
+def read_labels(folder: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield the label of every whole line of a folder's ``labels.jsonl``."""
+    with (Path(folder) / 'labels.jsonl').open(encoding='utf-8') as lines:
+        for line in lines:
+            if line.endswith('\n'):
+                yield json.loads(line)
+
+
+def load_scene(folder: str | Path, record: dict[str, Any]) -> Scene:
+    """Read one scene of a folder back; without depth in the folder, depth is zero."""
+    folder = Path(folder)
+    image = cv2.cvtColor(cv2.imread(str(folder / record['image']), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    instances = cv2.imread(str(folder / record['instances']), cv2.IMREAD_UNCHANGED).astype(np.int32)
+    depth = np.zeros(instances.shape, np.float32)
+    if record.get('depth'):
+        depth = cv2.imread(str(folder / record['depth']), cv2.IMREAD_UNCHANGED).astype(np.float32) / 1000
+    arrays = ('center', 'size', 'orientation')
+    objects = tuple(SceneObject(**{name: np.array(value) if name in arrays else
+                                   tuple(value) if name == 'box2d' else value for name, value in entry.items()})
+                    for entry in record['objects'])
+    phrases = tuple(ScenePhrase(**{**entry, 'needs': tuple(entry['needs'])}) for entry in record['phrases'])
+    return Scene(record['seed'], image, depth, instances, tuple(record['intrinsics']),
+                 np.array(record['camera_pose']), objects, phrases)
+
+
+def label(scene: Scene, job: Job) -> dict[str, Any]:
+    """Return a scene's line of ``labels.jsonl``."""
+    name = f'{scene.seed:07d}'
+    return {
+        'seed': scene.seed, 'image': f'images/{name}.{"jpg" if job.jpeg else "png"}',
+        'instances': f'instances/{name}.png', 'depth': f'depth/{name}.png' if job.depth else None,
+        'intrinsics': [round(value, 4) for value in scene.intrinsics],
+        'camera_pose': np.round(scene.camera_pose, 6).tolist(),
+        'objects': [{name: np.round(value, 5).tolist() if isinstance(value, np.ndarray) else value
+                     for name, value in dataclasses.asdict(thing).items()} for thing in scene.objects],
+        'phrases': [dataclasses.asdict(phrase) for phrase in scene.phrases],
+    }
+
+
+def _write(task: tuple[Job, int]) -> dict[str, Any]:
+    job, seed = task
+    scene = make_scene(seed, size=job.size, split=job.split)
+    record, folder = label(scene, job), Path(job.folder)
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if job.jpeg else []
+    cv2.imwrite(str(folder / record['image']), cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR), options)
+    cv2.imwrite(str(folder / record['instances']), scene.instances.astype(np.uint8))
+    if job.depth:
+        cv2.imwrite(str(folder / record['depth']), np.round(scene.depth * 1000).astype(np.uint16))
+    return record
+
+
+class _Alone:
+    """A context without a pool."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
+def _pool(processes: int) -> Any:
+    # one thread a process: the pool is the parallelism
+    cv2.setNumThreads(1)
+    if processes == 1:
+        return _Alone()
+    return multiprocessing.get_context('spawn').Pool(processes, cv2.setNumThreads, (1,))
+
+
+def _shown(results: Any, total: int, progress: bool) -> Any:
+    if not progress:
+        return results
+    from tqdm import tqdm
+    return tqdm(results, total=total, unit='image', disable=None)
