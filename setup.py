@@ -26,7 +26,7 @@ setup(
     ],
     install_requires=['setuptools'],
     extras_require={
-        'hub': ['transformers>=5.24,<6', 'sentencepiece>=0.2'],
+        'hub': ['transformers>=5.20,<6', 'sentencepiece>=0.2'],
         'fast': ['openvino'],
         'training': ['pybullet', 'matplotlib'],
     },

@@ -159,7 +159,7 @@ def check_folder(folder: Path, model_type: str) -> dict[str, Any]:
         raise BackendError(f'{folder} has no weights: model.safetensors is missing')
     if not any(all((folder / name).is_file() for name in names) for names in _TOKENIZERS):
         raise BackendError(f'{folder} has no tokenizer (tokenizer.json, vocab.json with merges.txt, '
-                           'vocab.txt or spiece.model); copy the tokenizer files of the model beside its weights')
+                           'vocab.txt or spiece.model); copy the tokenizer files beside the weights')
     image_settings(folder)
     return config
 
