@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from std_msgs.msg import Float32MultiArray, Header, String
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
+from vla_attention.focus import Tracker
 from vla_attention.grounding import make_backend
 from vla_attention.grounding.attention_maps import HEADS, PATCH
 from vla_attention.grounding.backend import BACKENDS
@@ -47,6 +49,8 @@ SETTINGS = (
     Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
     Setting('step', 0, 'Step of the instruction whose target and destination are shown (0: the first); -1: '
             'all at once.', low=-1, high=99),
+    Setting('smoothing', 0.5, 'How much of the box and mask of a region stays from image to image (0: as '
+            'they come, 0.95: hardly any change).', low=0.0, high=0.95),
     Setting('ground_timeout', 5.0, 'Seconds that the service `ground` waits for the next image.',
             low=0.1, high=60.0),
 )
@@ -61,6 +65,7 @@ class AttentionNode(ImageNode):
         self._query: Query | None = None
         self._pipeline: Pipeline | None = None
         self._service: Service | None = None
+        self._tracker = Tracker()
         self._asked_lock = threading.Lock()
         self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
         self._due: list[tuple[float, Future]] = []      # and those that one has come for
@@ -150,14 +155,14 @@ class AttentionNode(ImageNode):
                    self._labels, self._label_info)
         if not due and not any(output.wanted for output in outputs):
             return self._saliency.wanted
-        look = self._attend(image)
+        look = self._attend(image, seconds(header))
         self._publish_maps(look, image.shape[:2], header)
         self._publish_regions(look, image.shape[:2], header)
         for _, future in due:
             self._answer(future, True, json.dumps(_report(look, header), ensure_ascii=False))
         return True
 
-    def _attend(self, image: np.ndarray) -> Look:
+    def _attend(self, image: np.ndarray, time: float) -> Look:
         pipeline, instruction = self._pipeline, self._instruction
         if pipeline is None:
             raise RuntimeError('look() before configure()')
@@ -165,7 +170,9 @@ class AttentionNode(ImageNode):
             self._query = pipeline.instruct(instruction)
         pipeline.presence_threshold = self.parameters['presence_threshold']
         pipeline.max_regions = self.parameters['max_regions']
-        return pipeline.look(image, self._query)
+        look = pipeline.look(image, self._query)
+        self._tracker.smoothing = self.parameters['smoothing']
+        return replace(look, regions=tuple(self._tracker.update(look.regions, time)))
 
     def _publish_maps(self, look: Look, size: tuple[int, int], header: Header) -> None:
         cols, rows = (side // PATCH for side in model_size(size[1], size[0]))

@@ -70,8 +70,8 @@ class ImageNode(PerceptionNode):
             return
         time = seconds(message.header)
         if time < self._newest - JUMP:
-            self.complain('clock', f'{self._image_topic}: header.stamp went back by {self._newest - time:.1f} s '
-                          '(a bag that starts over?); what was remembered is dropped')
+            self.complain('clock', f'{self._image_topic}: header.stamp went back by '
+                          f'{self._newest - time:.1f} s (a bag that starts over?); the past is forgotten')
             self.time_jumped_back()
         self._newest = time
         if self.look(image, message.header):

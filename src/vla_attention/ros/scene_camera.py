@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header, String
 
 from vla_attention.ros import qos
-from vla_attention.ros.camera_sources import BUILT_IN, CameraFrame, open_source
+from vla_attention.ros.camera_sources import BUILT_IN, CameraFrame, FrameStream, open_source
 from vla_attention.ros.messages import write_image, write_jpeg
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
@@ -26,7 +25,11 @@ SETTINGS = (
             'y down).', check=lambda value: '' if value.strip('/ ') else 'a frame has a name'),
     Setting('field_of_view', 60.0, 'Horizontal field of view in degrees; the intrinsics of sources that have '
             'none are made of it.', low=1.0, high=170.0, when=CONFIGURE),
-    Setting('seed', 0, 'Which scenes are generated (source: scene).', low=0, high=2**31 - 1, when=CONFIGURE),
+    Setting('seed', 0, 'Which scene is generated (source: scene).', low=0, high=2**31 - 1, when=CONFIGURE),
+    Setting('scene_width', 640, 'Width of a generated scene in pixels; its height is three quarters of it.',
+            low=64, high=1920, when=CONFIGURE),
+    Setting('scene_frames', 30, 'Frames of a generated scene, rendered in the background and played to and '
+            'fro (2.2 MB each at 640x480).', low=1, high=1000, when=CONFIGURE),
     Setting('instructions', [''], 'Instructions to publish one after the other; one empty text: that of the '
             'source, or none.'),
     Setting('instruction_period', 0.0, 'Seconds until the next of the instructions follows; 0: the first '
@@ -65,12 +68,12 @@ class SceneCamera(PerceptionNode):
 
     def cleanup(self) -> None:
         """Close the source."""
-        self._frames = iter(())
+        self._frames.close()
         self._next = None
 
-    def _open(self) -> Iterator[CameraFrame]:
-        return open_source(self.parameters['source'], field_of_view=self.parameters['field_of_view'],
-                           seed=self.parameters['seed'])
+    def _open(self) -> FrameStream:
+        named = ('field_of_view', 'seed', 'scene_width', 'scene_frames', 'rate')
+        return open_source(self.parameters['source'], **{name: self.parameters[name] for name in named})
 
     def _play(self) -> None:
         period = round(1e9 / self.parameters['rate'])
