@@ -61,6 +61,8 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     along = np.cos(turn) * u + np.sin(turn) * v
     base = surface.plane.offset if surface.plane is not None else 0.0
     center = x * u + y * v + (base + (bottom + top) / 2) * normal
+    if np.cross(normal, along)[0] < 0:     # of two turns that look the same, the one whose y goes right
+        along = -along
     axes = np.stack([along, np.cross(normal, along), normal], axis=1)
     least = 1e-3        # a sheet of paper has a thickness too
     return Box(center, np.maximum((long, short, top - bottom), least), axes)

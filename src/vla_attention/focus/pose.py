@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vla_attention.focus.region import FocusRegion
+
+SQUARE = 1.15       # a footprint whose sides differ by less looks the same after a quarter turn
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ def approach_pose(region: FocusRegion) -> Pose | None:
 
     The position is the centre of the region's box. z is the approach axis: into the thing, against the normal
     of what it stands on. y is the closing axis, across the thing's shorter side (as ``panda_hand`` of Franka
-    and MoveIt's tutorials have it), turned so that x points away from the camera's left.
+    and MoveIt's tutorials have it).
 
     :return: None where the region has no 3-D part.
     """
@@ -30,9 +32,28 @@ def approach_pose(region: FocusRegion) -> Pose | None:
         return None
     box = rotation(region.orientation)
     approach, closing = -box[:, 2], box[:, 1]
-    if closing[0] < 0:      # of the two turns that a parallel jaw cannot tell apart, always the same
-        closing = -closing
     return Pose(region.center, quaternion(np.stack([np.cross(closing, approach), closing, approach], axis=1)))
+
+
+def turned_like(region: FocusRegion, before: np.ndarray) -> FocusRegion:
+    """Give a region's box the axes nearest to those it had before.
+
+    A box looks the same after half a turn about its z, and one whose sides are equal after a quarter: which
+    one the fit gives is chance, and a hand that follows the pose must not turn with it.
+
+    :param before: quaternion (x, y, z, w) of the box in the frame before.
+    """
+    if region.orientation is None or region.size is None:
+        return region
+    old, new = rotation(before), rotation(region.orientation)
+    square = max(region.size[:2]) < SQUARE * min(region.size[:2])
+    turns = [(new, region.size), (new * (-1, -1, 1), region.size)]
+    if square:
+        swapped = region.size[[1, 0, 2]]
+        quarter = np.stack([new[:, 1], -new[:, 0], new[:, 2]], axis=1)
+        turns += [(quarter, swapped), (quarter * (-1, -1, 1), swapped)]
+    axes, size = max(turns, key=lambda turn: float(turn[0][:, 0] @ old[:, 0]))
+    return replace(region, orientation=quaternion(axes), size=size)
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:
