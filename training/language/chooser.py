@@ -52,6 +52,10 @@ class Chooser:
         """Draw from a list that training and test share."""
         return self.rng.choice(self.lists[key])
 
+    def weighted(self, key: str) -> str:
+        """Draw from a list that gives how often."""
+        return self.rng.choices(list(self.lists[key]), list(self.lists[key].values()))[0]
+
     def verb(self, kind: str) -> Any:
         """Draw a verb of a class."""
         return self.rng.choice(self.lists['verbs'][kind])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -40,6 +40,17 @@ class Tally:
         """Count one command."""
         self.commands[name][0] += right
         self.commands[name][1] += 1
+
+    def compare(self, language: str, given: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[str]]) -> bool:
+        """Count the spans of a command; return whether all are right."""
+        correct = True
+        for role in SCORED:
+            have, want = collections.Counter(given[role]), collections.Counter(wanted[role])
+            correct &= have == want
+            for key in ('all', role, language):
+                for place, part in enumerate((have & want, have, want)):
+                    self.spans[key][place] += sum(part.values())
+        return correct
 
     def f1(self, key: str) -> float:
         """Return the F1 of exact spans of a role or language, or of 'all'."""
@@ -73,14 +84,7 @@ def measure(parser: InstructionParser, rows: Iterable[Sample]) -> tuple[Tally, l
     for sample in rows:
         given = parser.parse(sample.text)
         roles, steps = right_answer(sample)
-        correct = True
-        for role in SCORED:
-            have, want = collections.Counter(given.roles[role]), collections.Counter(roles[role])
-            both = sum((have & want).values())
-            correct &= have == want
-            for key in ('all', role, sample.language):
-                for place, value in enumerate((both, have.total(), want.total())):
-                    tally.spans[key][place] += value
+        correct = tally.compare(sample.language, given.roles, roles)
         tally.count('whole', correct)
         if not steps:
             tally.count('empty where nothing is named', not given.steps)

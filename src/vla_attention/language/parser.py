@@ -1,119 +1,126 @@
-"""Text -> Instruction: a first parse by particles and prepositions, until the learned model is trained."""
+"""Text -> Instruction."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file
 
-from vla_attention.language.instruction import HEADS, ROLES, Instruction, Step, Token
+from vla_attention.language.characters import encode, pieces_of
+from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
+from vla_attention.language.network import LanguageNetwork
+from vla_attention.language.spans import Span, best_labels, spans_of
+from vla_attention.language.steps import make_steps
+
+WEIGHTS = Path(__file__).parents[1] / 'weights' / 'language.safetensors'
 
 MAX_CHARACTERS = 2000
 """Longer texts are refused: no command is that long."""
 
-_HANGUL = re.compile('[가-힣]')
-_LATIN = re.compile('[A-Za-z]')
-_KO_MANNER = re.compile(r'(히|게|살살|똑바로)$')
-_EN_FILLER = frozenset('please could would can you the a an me it them first then and i want to'.split())
-_EN_MANNER = re.compile(r'\w+ly$|^upright$')
-_EN_RELATION = frozenset('on in into onto to next beside behind under near inside over between'.split())
+EMPTY = 'the text is empty'
+TOO_LONG = f'the text is longer than {MAX_CHARACTERS} characters'
+CONTROL = 'the text holds control characters'
+OTHER_LANGUAGE = 'the text is neither Korean nor English'
+NO_COMMAND = 'the text is no command that names something to look at'
+NOTHING_NAMED = 'the text names nothing to look at'
 
 
 class InstructionParser:
-    """Takes commands apart."""
+    """Takes commands apart with the language model; weights are read once."""
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        """
+        Load the model.
+
+        :param weights: a safetensors file of ``training.language.train``; the package's own when None.
+        :raises FileNotFoundError: there is no such file.
+        """
+        self.network = LanguageNetwork(dropout=0.0)
+        self.network.load_state_dict(load_file(str(WEIGHTS if weights is None else weights)))
+        self.network.eval()
 
     def parse(self, text: str) -> Instruction:
-        """Return what the command says; an empty parse with a reason where there is nothing to look at."""
+        """
+        Take a command apart.
+
+        The text is normalised (Unicode NFC) first; offsets count its characters. Where it names nothing
+        to look at, is no command, is in another language, too long, or noise, the parse is empty and
+        ``reason`` says why.
+
+        :raises ValueError: ``text`` is no string.
+        """
+        if not isinstance(text, str):
+            raise ValueError(f'text must be a string, got {type(text).__name__}')
+        if len(text) > MAX_CHARACTERS:
+            return Instruction(unicodedata.normalize('NFC', text[:MAX_CHARACTERS]), reason=TOO_LONG)
         text = unicodedata.normalize('NFC', text)
         if not text.strip():
-            return Instruction(text, reason='the text is empty')
-        if len(text) > MAX_CHARACTERS:
-            return Instruction(text[:80], reason=f'the text is longer than {MAX_CHARACTERS} characters')
-        if any(unicodedata.category(c) == 'Cc' and not c.isspace() for c in text):
-            return Instruction(text, reason='the text holds control characters')
-        language = 'ko' if _HANGUL.search(text) else 'en' if _LATIN.search(text) else ''
+            return Instruction(text, reason=EMPTY)
+        if any(unicodedata.category(character) == 'Cc' and not character.isspace() for character in text):
+            return Instruction(text, reason=CONTROL)
+        language = language_of(text)
         if not language:
-            return Instruction(text, reason='the text is neither Korean nor English')
-        spans = list(_korean(text) if language == 'ko' else _english(text))
-        roles: dict[str, list[str]] = {role: [] for role in ROLES}
-        for start, end, role in spans:
-            roles[role].append(text[start:end])
-        steps = tuple(_steps(text, spans, language))
-        if not roles['target'] and not roles['destination']:
-            return Instruction(text, language=language, reason='the text names nothing to look at')
-        tokens = tuple(Token(text[a:b], a, b, role, 1.0) for a, b, role in spans)
-        eye = np.eye(len(tokens), dtype=np.float32)
-        return Instruction(text, language, tokens, roles, steps, {head: eye for head in HEADS})
+            return Instruction(text, reason=OTHER_LANGUAGE)
+        return self._attend(text, language)
+
+    @torch.inference_mode()
+    def _attend(self, text: str, language: str) -> Instruction:
+        characters = torch.from_numpy(encode(text)).unsqueeze(0)
+        states = self.network.characters(characters)
+        pieces = pieces_of(text, (self.network.cut(states)[0] > 0).tolist())
+        bounds, piece = piece_tensors(pieces, len(text))
+        answer = self.network(states, characters[..., 0] > 0, bounds.unsqueeze(0), piece.unsqueeze(0))
+        kind = int(answer.kind[0].argmax())
+        if kind:
+            return Instruction(text, language if kind == 2 else '',
+                               reason=NO_COMMAND if kind == 2 else OTHER_LANGUAGE)
+        spans = spans_of(text, best_labels(answer.labels[0].log_softmax(-1).double().numpy()))
+        if not any(span.role in ('target', 'destination') for span in spans):
+            return Instruction(text, language, reason=NOTHING_NAMED)
+        heads = {name: answer.attention[0, index].numpy() for index, name in enumerate(HEADS)}
+        steps = make_steps(text, spans, pieces, heads, (answer.avoid[0] > 0).numpy(), language)
+        tokens = tuple(Token(text[start:end], start, end, _role(start, end, spans), round(float(weight), 4))
+                       for (start, end), weight in zip(pieces, answer.weights[0]))
+        roles = {role: [text[span.start:span.end] for span in spans if span.role == role] for role in ROLES}
+        return Instruction(text, language, tokens, roles, steps, heads)
 
 
-def _korean(text: str) -> Iterator[tuple[int, int, str]]:
-    start = None
-    words = list(re.finditer(r'[^\s.,!?]+', text))
-    for index, word in enumerate(words):
-        start = word.start() if start is None else start
-        last = index == len(words) - 1
-        if _KO_MANNER.search(word.group()):
-            yield word.start(), word.end(), 'manner'
-        elif last or re.search(r'(아서|어서|고|해서|은 다음)$', word.group()):
-            yield start, word.end(), 'action'
-        else:
-            match = re.search(r'(에서|으로|[을를은는에로])$', word.group())
-            if not match or (index + 1 < len(words) and words[index + 1].group() == '있는'):
-                continue
-            role = {'에서': 'source', '에': 'destination', '로': 'destination',
-                    '으로': 'destination'}.get(match.group(), 'target')
-            yield start, word.end() - len(match.group()), role
-        start = None
+def language_of(text: str) -> str:
+    """Return 'ko', 'en' (Latin letters; which language they write is the model's to say) or ''."""
+    hangul = sum('가' <= character <= '힣' or 'ㄱ' <= character <= 'ㆎ' for character in text)
+    latin = sum(character.isalpha() and 'LATIN' in unicodedata.name(character, '') for character in text)
+    other = sum(character.isalpha() for character in text) - hangul - latin
+    if other > 0.2 * (hangul + latin) or not hangul + latin:
+        return ''
+    return 'ko' if 2 * hangul >= latin else 'en'
 
 
-def _english(text: str) -> Iterator[tuple[int, int, str]]:
-    words = [(m.start(), m.end(), m.group().lower()) for m in re.finditer(r"[\w'-]+", text)]
-    role, start, end, expect_verb = '', 0, 0, True
-    for begin, stop, word in words:
-        kind = role
-        if _EN_MANNER.search(word):
-            kind = 'manner'
-        elif word in ('and', 'then', ','):
-            kind, expect_verb = '', True
-        elif word in ('from', 'off', 'out'):
-            kind = 'source'
-        elif word in _EN_RELATION and role != 'source':
-            kind = 'destination'
-        elif word in _EN_FILLER and role not in ('destination', 'source'):
-            kind = ''
-        elif expect_verb and word not in _EN_FILLER:
-            kind, expect_verb = 'action', False
-        elif role == 'action':
-            kind = 'action' if word in ('up', 'down') else 'target'
-        elif not role or role == 'manner':
-            kind = 'target'
-        if kind != role:
-            if role:
-                yield start, end, role
-            role, start = kind, begin
-        end = stop
-    if role:
-        yield start, end, role
+def piece_tensors(pieces: list[tuple[int, int]], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the pieces as the network takes them: bounds (T, 2), and the piece of each character (L,)."""
+    piece = np.zeros(length, np.int64)
+    for index, (start, _) in enumerate(pieces):
+        piece[start:] = index
+    return torch.tensor([(start, end - 1) for start, end in pieces]), torch.from_numpy(piece)
 
 
-def _steps(text: str, spans: list[tuple[int, int, str]], language: str) -> Iterator[Step]:
-    step: dict[str, str] = {}
-    target = ''
-    for start, end, role in spans:
-        if role == 'action' and language == 'en' and 'action' in step:
-            yield Step(**{'target': target, **step})
-            step = {}
-        step[role] = text[start:end]
-        target = step.get('target', target)
-        if role == 'action' and language == 'ko':
-            yield Step(**{'target': target, **step}, avoid=text[start:end].endswith('지 마'))
-            step = {}
-    if step:
-        yield Step(**{'target': target, **step})
+def _role(start: int, end: int, spans: list[Span]) -> str:
+    """Return the role that most of the token's characters play."""
+    share = {span.role: min(end, span.end) - max(start, span.start) for span in spans
+             if min(end, span.end) > max(start, span.start)}
+    best = max(share, key=lambda role: share[role], default='')
+    return best if best and 2 * share[best] >= end - start else ''
+
+
+@lru_cache(maxsize=1)
+def default_parser() -> InstructionParser:
+    """Return the parser with the package's weights, made once."""
+    return InstructionParser()
 
 
 def parse_instruction(text: str) -> Instruction:
-    """Take a command apart with the default parser."""
-    return InstructionParser().parse(text)
+    """Take a command apart with the default parser; see :meth:`InstructionParser.parse`."""
+    return default_parser().parse(text)

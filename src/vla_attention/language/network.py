@@ -1,0 +1,163 @@
+"""
+The language model: a tagger of characters around self-attention between words.
+
+Three stages. (1) Convolutions over characters; they also say where a word ends and its particle begins
+("컵|을"), which cuts the text into pieces. (2) Self-attention layers over the pieces; in the last one the
+first heads carry the names of :data:`~vla_attention.language.instruction.HEADS` and are trained to link
+what belongs together. (3) What the pieces found goes back to their characters, and each gets a role
+label, so that spans may end inside a written word and an unlucky cut does no harm.
+
+Attention is :class:`vla_attention.attention.MultiHeadAttention`; the residual layers are pre-norm as in
+Xiong et al., "On Layer Normalization in the Transformer Architecture" (2020).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vla_attention.attention import MultiHeadAttention
+from vla_attention.language.characters import SYLLABLE_BUCKETS, SYMBOLS
+from vla_attention.language.instruction import ROLES
+
+LABELS = 1 + 2 * len(ROLES)
+"""0 outside; 1 + 2 r where a span of role r begins, 2 + 2 r inside it."""
+
+KINDS = 3
+"""A command, another language in Latin letters, no command."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of a batch: logits but for ``attention`` and ``weights``."""
+
+    labels: Tensor      # (B, L, LABELS)
+    avoid: Tensor       # (B, L)
+    kind: Tensor        # (B, KINDS)
+    attention: Tensor   # (B, heads, T, T), rows sum to 1; the named heads come first
+    weights: Tensor     # (B, T), 0..1
+
+
+class CharacterEncoder(nn.Module):
+    """Characters with their neighbours: embeddings and residual convolutions."""
+
+    def __init__(self, hidden_dim: int, kernels: Sequence[int]) -> None:
+        super().__init__()
+        tables = (SYMBOLS, 20, 22, 29, SYLLABLE_BUCKETS, 4)
+        self.embeddings = nn.ModuleList(nn.Embedding(size, hidden_dim, padding_idx=0) for size in tables)
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in kernels)
+        self.convolutions = nn.ModuleList(nn.Conv1d(hidden_dim, hidden_dim, kernel, padding=kernel // 2)
+                                          for kernel in kernels)
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """(B, L, FEATURES) int64 -> (B, L, hidden_dim)."""
+        states = torch.stack([table(characters[..., index])
+                              for index, table in enumerate(self.embeddings)]).sum(0)
+        real = (characters[..., 0] > 0).unsqueeze(-1)
+        for norm, convolution in zip(self.norms, self.convolutions):
+            inner = (norm(states) * real).transpose(1, 2)
+            states = states + functional.gelu(convolution(inner)).transpose(1, 2)
+        return states
+
+
+class WordLayer(nn.Module):
+    """Neighbours (a convolution), then attention to every word, then a feed-forward layer."""
+
+    def __init__(self, hidden_dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(3))
+        self.neighbours = nn.Conv1d(hidden_dim, hidden_dim, 3, padding=1)
+        self.attention = MultiHeadAttention(hidden_dim, heads)
+        self.expand = nn.Linear(hidden_dim, 2 * hidden_dim)
+        self.contract = nn.Linear(2 * hidden_dim, hidden_dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, words: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Attend.
+
+        :param words: (B, T, hidden_dim).
+        :param real: (B, T) bool: False pads.
+        :returns: the same shape, and the attention weights (B, heads, T, T).
+        """
+        inner = (self.norms[0](words) * real.unsqueeze(-1)).transpose(1, 2)
+        words = words + functional.gelu(self.neighbours(inner)).transpose(1, 2)
+        attended, weights = self.attention(self.norms[1](words), mask=real.unsqueeze(1), need_weights=True)
+        assert weights is not None
+        words = words + self.dropout(attended)
+        return words + self.dropout(self.contract(functional.gelu(self.expand(self.norms[2](words))))), weights
+
+
+class LanguageNetwork(nn.Module):
+    """Characters and the pieces they form -> roles, links and weights."""
+
+    def __init__(self, hidden_dim: int = 128, heads: int = 8, kernels: Sequence[int] = (5, 3, 3), word_layers: int = 3,
+                 dropout: float = 0.1) -> None:
+        super().__init__()
+        self.hidden_dim = hidden_dim
+        self.characters = CharacterEncoder(hidden_dim, kernels)
+        self.starts = nn.Linear(hidden_dim, 1)
+        self.pool = nn.Linear(3 * hidden_dim, hidden_dim)
+        self.layers = nn.ModuleList(WordLayer(hidden_dim, heads, dropout) for _ in range(word_layers))
+        self.back = nn.Linear(2 * hidden_dim, hidden_dim)
+        self.back_norm = nn.LayerNorm(hidden_dim)
+        self.smooth = nn.Conv1d(hidden_dim, hidden_dim, 3, padding=1)
+        self.labels = nn.Linear(hidden_dim, LABELS + 1)
+        self.kind = nn.Linear(2 * hidden_dim, KINDS)
+        self.word_norm = nn.LayerNorm(hidden_dim)
+        self.weigh = nn.Sequential(nn.Linear(hidden_dim, 64), nn.GELU(), nn.Linear(64, 1))
+
+    def cut(self, states: Tensor) -> Tensor:
+        """Return logits (B, L): a new piece starts at this character."""
+        return self.starts(states).squeeze(-1)
+
+    def forward(self, states: Tensor, real: Tensor, bounds: Tensor, piece: Tensor) -> Answer:
+        """
+        Attend between the pieces and label the characters.
+
+        :param states: (B, L, hidden_dim) of :class:`CharacterEncoder`.
+        :param real: (B, L) bool: False pads.
+        :param bounds: (B, T, 2) int64: first and last character of each piece, -1 pads.
+        :param piece: (B, L) int64: the piece that each character belongs to (a space: the one before).
+        """
+        exists = bounds[..., 0] >= 0
+        words = self._pool(states, bounds)
+        words = words + _positions(words.shape[1], self.hidden_dim, words)
+        for layer in self.layers:
+            words, attention = layer(words, exists)     # the last layer's is the one that has names
+        words = self.word_norm(words)
+        context = words.gather(1, piece.unsqueeze(-1).expand(-1, -1, self.hidden_dim))
+        states = functional.gelu(self.back(torch.cat((states, context), -1)))
+        inner = (self.back_norm(states) * real.unsqueeze(-1)).transpose(1, 2)
+        states = states + functional.gelu(self.smooth(inner)).transpose(1, 2)
+        scores = self.labels(states)
+        count = exists.sum(1, keepdim=True).clamp(min=1)
+        mean = (words * exists.unsqueeze(-1)).sum(1) / count
+        peak = words.masked_fill(~exists.unsqueeze(-1), -1e4).amax(1)
+        return Answer(scores[..., :LABELS], scores[..., LABELS], self.kind(torch.cat((mean, peak), -1)), attention,
+                      torch.sigmoid(self.weigh(words.detach()).squeeze(-1)))
+
+    def _pool(self, states: Tensor, bounds: Tensor) -> Tensor:
+        """First, last and mean character of each piece -> (B, T, hidden_dim)."""
+        first, last = bounds.clamp(min=0).unbind(-1)
+        sums = functional.pad(states.cumsum(1), (0, 0, 1, 0))
+        total = _take(sums, last + 1) - _take(sums, first)
+        mean = total / (last - first + 1).unsqueeze(-1)
+        return self.pool(torch.cat((_take(states, first), _take(states, last), mean), -1))
+
+
+def _take(states: Tensor, index: Tensor) -> Tensor:
+    return states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+
+
+def _positions(length: int, channels: int, like: Tensor) -> Tensor:
+    """Sinusoidal positions (Vaswani et al. 2017, section 3.5), (length, channels)."""
+    steps = torch.arange(length, dtype=like.dtype, device=like.device).unsqueeze(1)
+    rates = torch.exp(torch.arange(0, channels, 2, dtype=like.dtype, device=like.device)
+                      * (-math.log(10000.0) / channels))
+    return torch.cat((torch.sin(steps * rates), torch.cos(steps * rates)), -1)

@@ -1,0 +1,67 @@
+"""Labels a character -> spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_attention.language.instruction import ROLES
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters [start, end) of the text that play a role."""
+
+    start: int
+    end: int
+    role: str
+
+
+def best_labels(scores: np.ndarray) -> np.ndarray:
+    """
+    Return the most probable sequence of labels in which no span is entered but by its beginning (Viterbi).
+
+    :param scores: (L, labels) float, log-probabilities or logits: 0 outside, 1 + 2 r where a span of role
+        r begins, 2 + 2 r inside it.
+    :returns: (L,) int64.
+    """
+    length, labels = scores.shape
+    allowed = np.ones((labels, labels), bool)
+    for inside in range(2, labels, 2):
+        allowed[:, inside] = False
+        allowed[[inside - 1, inside], inside] = True
+    barrier = np.where(allowed, 0.0, -1e9)
+    best = scores[0].copy()
+    best[2::2] = -1e9
+    back = np.zeros((length, labels), np.int64)
+    for index in range(1, length):
+        paths = best[:, None] + barrier
+        back[index] = paths.argmax(0)
+        best = paths[back[index], np.arange(labels)] + scores[index]
+    path = np.zeros(length, np.int64)
+    path[-1] = best.argmax()
+    for index in range(length - 1, 0, -1):
+        path[index - 1] = back[index, path[index]]
+    return path
+
+
+def spans_of(text: str, labels: Sequence[int]) -> list[Span]:
+    """Return the spans that the labels describe, in the order of the text, without spaces at their ends."""
+    spans = []
+    index = 0
+    while index < len(text):
+        label = int(labels[index])
+        if label % 2 == 0:
+            index += 1
+            continue
+        end = index + 1
+        while end < len(text) and labels[end] == label + 1:
+            end += 1
+        word = text[index:end]
+        start, stop = index + len(word) - len(word.lstrip()), index + len(word.rstrip())
+        if start < stop:
+            spans.append(Span(start, stop, ROLES[label // 2]))
+        index = end
+    return spans

@@ -1,0 +1,146 @@
+"""Spans and the links between words -> steps in the order of execution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vla_attention.language.instruction import Step
+from vla_attention.language.spans import Span
+
+LINKED = 0.3    # attention from which on a word belongs to a verb, though another may have more of it
+
+
+@dataclass
+class _Verb:
+    """An action, of one span or of two ("pick" and "up"), and what belongs to it."""
+
+    spans: list[Span]
+    avoid: bool
+    arguments: dict[str, list[Span]] = field(default_factory=dict)
+
+
+def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int]],
+               heads: Mapping[str, np.ndarray], avoid: np.ndarray, language: str) -> tuple[Step, ...]:
+    """
+    Put the spans together to steps.
+
+    An action without a target of its own has that of the action before it ("집어서 ... 놓아", "pick up ...
+    and place it"). Several targets of one action are as many steps. What a command names as not meant
+    ("A 말고 B", "without touching A") is a step that forbids and has no action.
+
+    :param spans: in the order of the text.
+    :param pieces: [start, end) of each of the T tokens.
+    :param heads: "argument", "cause" and "action_order", each (T, T), rows sum to 1.
+    :param avoid: (L,) bool: the character is part of what must not be done or touched.
+    """
+    inside = {span: [index for index, (start, end) in enumerate(pieces)
+                     if start < span.end and end > span.start] for span in spans}
+    verbs = _verbs(spans, inside, heads['argument'], avoid)
+    loose: list[Span] = []
+    for span in spans:
+        if span.role == 'action':
+            continue
+        if not verbs:
+            loose.append(span)
+            continue
+        for index in _owners(span, verbs, inside, heads['cause' if span.role == 'manner' else 'argument'], language):
+            verbs[index].arguments.setdefault(span.role, []).append(span)
+    steps = [step for index in _order(verbs, inside, heads['action_order']) for step in _steps_of(text, verbs, index)]
+    if loose:
+        steps.append(Step(**{role: ', '.join(_texts(text, [span for span in loose if span.role == role]))
+                             for role in ('destination', 'source', 'manner')},
+                          target=next(iter(_texts(text, [span for span in loose if span.role == 'target'])), '')))
+        steps += [Step(target=target) for target in _texts(text, [s for s in loose if s.role == 'target'])[1:]]
+    return tuple(steps + [Step(target=phrase, avoid=True) for phrase in _not_meant(text, spans, avoid)])
+
+
+def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: np.ndarray,
+           avoid: np.ndarray) -> list[_Verb]:
+    verbs: list[_Verb] = []
+    for span in spans:
+        if span.role != 'action':
+            continue
+        pull = [_pull(inside[span], [index for part in verb.spans for index in inside[part]], links) for verb in verbs]
+        if pull and max(pull) > 0.5:
+            verbs[int(np.argmax(pull))].spans.append(span)
+        else:
+            verbs.append(_Verb([span], bool(avoid[span.start:span.end].mean() > 0.5)))
+    return verbs
+
+
+def _pull(queries: Sequence[int], keys: Sequence[int], links: np.ndarray) -> float:
+    """Return the most attention that one of the queries pays to the keys together."""
+    return float(links[np.ix_(list(queries), list(keys))].sum(1).max(initial=0.0))
+
+
+def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray,
+            language: str) -> list[int]:
+    pull = [_pull(inside[span], [index for part in verb.spans for index in inside[part]], links) for verb in verbs]
+    best = int(np.argmax(pull))
+    if pull[best] < LINKED:     # nothing is linked: the verb that stands where verbs stand in this language
+        starts = [verb.spans[0].start for verb in verbs]
+        after = [index for index, start in enumerate(starts) if start > span.start]
+        before = [index for index, start in enumerate(starts) if start < span.start]
+        best = (after or before)[0 if after else -1] if language == 'ko' else (before or after)[-1 if before else 0]
+        return [best]
+    if span.role != 'target':
+        return [best]
+    return [index for index, value in enumerate(pull) if value >= LINKED]
+
+
+def _order(verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray) -> list[int]:
+    """Return the verbs in the order of execution: that of the text, but where "before" or "after" tells another."""
+    wanted = [index for index, verb in enumerate(verbs) if not verb.avoid]
+    keys = {index: [piece for span in verbs[index].spans for piece in inside[span]] for index in wanted}
+    follows = {(first, second) for first in wanted for second in wanted
+               if first != second and _pull(keys[first], keys[second], links) > 0.5}
+    order: list[int] = []
+    rest = list(wanted)
+    while rest:
+        ready = [index for index in rest if not any((other, index) in follows for other in rest)]
+        chosen = ready[0] if ready else rest[0]     # a circle: the order of the text
+        order.append(chosen)
+        rest.remove(chosen)
+    for index, verb in enumerate(verbs):
+        if verb.avoid:
+            order.insert(min(index, len(order)), index)
+    return order
+
+
+def _steps_of(text: str, verbs: Sequence[_Verb], index: int) -> list[Step]:
+    verb = verbs[index]
+    targets = verb.arguments.get('target', [])
+    for earlier in reversed(verbs[:index]):
+        if targets or verb.avoid:
+            break
+        if not earlier.avoid:
+            targets = earlier.arguments.get('target', [])
+    rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ()))) for role in ('destination', 'source', 'manner')}
+    action = ' '.join(_texts(text, verb.spans))
+    return [Step(action=action, target=target, avoid=verb.avoid, **rest) for target in _texts(text, targets) or ['']]
+
+
+def _texts(text: str, spans: Sequence[Span]) -> list[str]:
+    return [text[span.start:span.end] for span in spans]
+
+
+def _not_meant(text: str, spans: Sequence[Span], avoid: np.ndarray) -> list[str]:
+    """Return what is to be avoided and is no target or action itself."""
+    marked = avoid.copy()
+    for span in spans:
+        if span.role in ('target', 'action'):
+            marked[span.start:span.end] = False
+    phrases, start = [], -1
+    for index in range(len(text) + 1):
+        on = index < len(text) and bool(marked[index])
+        if on and start < 0:
+            start = index
+        elif not on and start >= 0:
+            phrase = text[start:index].strip()
+            if len(phrase) > 1 or '가' <= phrase <= '힣':
+                phrases.append(phrase)
+            start = -1
+    return phrases

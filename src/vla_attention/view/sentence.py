@@ -1,0 +1,175 @@
+"""The sentence as the language attention sees it: roles in colour, weights as shading, links as arcs."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from vla_attention.language import Instruction
+from vla_attention.view.text import draw_text, line_height, load_font, text_size
+
+COLOURS = {     # Okabe and Ito's palette, which colour-blind people can tell apart
+    'target': (230, 159, 0), 'action': (0, 114, 178), 'manner': (0, 158, 115),
+    'destination': (213, 94, 0), 'source': (204, 121, 167), '': (150, 150, 150),
+}
+FONT_SIZE = 22
+SMALL = 13
+LONGEST_LINE = 3600     # pixels; a longer sentence is written smaller
+LINK_SHOWN = 0.15       # attention from which on a link is drawn
+_MARGIN = 24
+_INK = (40, 40, 40)
+_HEAT = np.array([(255, 255, 255), (253, 208, 162), (241, 105, 19), (127, 39, 4)], np.float32)
+
+
+def draw_sentence(instruction: Instruction, head: str | None = None) -> np.ndarray:
+    """
+    Draw a parsed instruction.
+
+    Each token stands in a box of its role's colour, the stronger the more weight it has. Arcs lead from
+    a word to what it attends to; below, the same attention as a matrix (rows: query, columns: key).
+
+    :param head: one of ``instruction.heads``; None draws the mean of all.
+    :returns: (H, W, 3) uint8 RGB. An empty parse shows the text and the reason.
+    :raises ValueError: there is no such head.
+    """
+    if head is not None and head not in instruction.heads:
+        raise ValueError(f'head must be one of {sorted(instruction.heads)}, got {head!r}')
+    if not instruction.tokens:
+        return _empty(instruction)
+    links = _links(instruction, head)
+    size = FONT_SIZE
+    while size > 8 and _line_width(instruction, size) > LONGEST_LINE:
+        size -= 2
+    boxes = _boxes(instruction, size)
+    arcs_height = _arc_height(links, boxes)
+    top = _MARGIN + line_height(SMALL) + 12 + arcs_height
+    matrix = None if links is None else _matrix(instruction, links, min(size, 15))
+    legend = _legend_width()
+    width = max(boxes[-1][1] + _MARGIN, legend + 2 * _MARGIN, 0 if matrix is None else matrix.shape[1] + 2 * _MARGIN)
+    bottom = top + line_height(size) + 14 + line_height(SMALL) + 14
+    height = bottom + (0 if matrix is None else matrix.shape[0] + _MARGIN)
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    _draw_legend(canvas, 'weights' if links is None else f'attention: {head or "mean of the heads"}')
+    if links is not None:
+        canvas = _draw_arcs(canvas, links, boxes, top, arcs_height)
+    _draw_tokens(canvas, instruction, boxes, top, size)
+    if matrix is not None:
+        canvas[bottom:bottom + matrix.shape[0], _MARGIN:_MARGIN + matrix.shape[1]] = matrix
+    return canvas
+
+
+def _links(instruction: Instruction, head: str | None) -> np.ndarray | None:
+    if head is not None:
+        return instruction.heads[head]
+    if not instruction.heads:       # a parse that came as JSON has none
+        return None
+    return np.mean(list(instruction.heads.values()), axis=0)
+
+
+def _line_width(instruction: Instruction, size: int) -> int:
+    return sum(text_size(token.text, size)[0] + 20 for token in instruction.tokens) + 2 * _MARGIN
+
+
+def _boxes(instruction: Instruction, size: int) -> list[tuple[int, int]]:
+    """Return left and right edge of each token; pieces of one written word stand close together."""
+    boxes, x, end = [], _MARGIN, -1
+    for token in instruction.tokens:
+        x += 0 if end < 0 else 3 if token.start == end else 12
+        width = max(text_size(token.text, size)[0] + 10, 20)
+        boxes.append((x, x + width))
+        x, end = x + width, token.end
+    return boxes
+
+
+def _arc_height(links: np.ndarray | None, boxes: list[tuple[int, int]]) -> int:
+    if links is None:
+        return 0
+    spans = [abs(boxes[q][0] - boxes[k][0]) for q, k in np.argwhere(links >= LINK_SHOWN) if q != k]
+    return int(min(170, 26 + 0.28 * max(spans, default=0)))
+
+
+def _draw_arcs(canvas: np.ndarray, links: np.ndarray, boxes: list[tuple[int, int]], base: int,
+               height: int) -> np.ndarray:
+    image = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(image)
+    longest = max((abs(boxes[q][0] - boxes[k][0]) for q, k in np.argwhere(links >= LINK_SHOWN) if q != k), default=1)
+    for query, key in np.argwhere(links >= LINK_SHOWN):
+        if query == key:
+            continue
+        weight = float(links[query, key])
+        start, end = (sum(boxes[query]) / 2, sum(boxes[key]) / 2)
+        rise = 18 + (height - 24) * abs(start - end) / max(longest, 1)
+        shade = int(190 - 160 * min(weight, 1.0))
+        steps = np.linspace(0, np.pi, 40)
+        points = [(float(start + (end - start) * (1 - np.cos(t)) / 2), float(base - 3 - rise * np.sin(t))) for t in steps]
+        pen.line(points, fill=(shade, shade, shade), width=1 + round(2 * weight), joint='curve')
+        x, y = points[-1]
+        lean = 4 if end > start else -4
+        pen.polygon([(x, y + 2), (x - 5 - lean / 2, y - 8), (x + 5 - lean / 2, y - 8)], fill=(shade, shade, shade))
+    return np.asarray(image).copy()
+
+
+def _draw_tokens(canvas: np.ndarray, instruction: Instruction, boxes: list[tuple[int, int]], top: int,
+                 size: int) -> None:
+    tall = line_height(size) + 10
+    for token, (left, right) in zip(instruction.tokens, boxes):
+        colour = np.array(COLOURS.get(token.role, COLOURS['']), np.float32)
+        strength = 0.08 + 0.77 * min(max(token.weight, 0.0), 1.0)
+        canvas[top:top + tall, left:right] = np.uint8(255 - strength * (255 - colour))
+        canvas[top + tall - 3:top + tall, left:right] = np.uint8(colour)
+        draw_text(canvas, token.text, (left + 5, top + 2), size, _INK)
+        draw_text(canvas, f'{token.weight:.2f}'.lstrip('0') or '0', (left, top + tall + 2), min(SMALL, size - 4) - 2, (110, 110, 110))
+
+
+def _legend_width() -> int:
+    return 260 + sum(text_size(role or 'other', SMALL)[0] + 30 for role in COLOURS)
+
+
+def _draw_legend(canvas: np.ndarray, title: str) -> None:
+    x = _MARGIN
+    for role, colour in COLOURS.items():
+        canvas[_MARGIN - 8:_MARGIN + 6, x:x + 14] = colour
+        draw_text(canvas, role or 'other', (x + 18, _MARGIN - 10), SMALL, _INK)
+        x += text_size(role or 'other', SMALL)[0] + 30
+    draw_text(canvas, title, (x + 14, _MARGIN - 10), SMALL, _INK)
+
+
+def _matrix(instruction: Instruction, links: np.ndarray, size: int) -> np.ndarray:
+    """Draw the attention as a matrix with the tokens beside and above it."""
+    texts = [token.text for token in instruction.tokens]
+    cell = max(line_height(size) + 4, 14)
+    label = max(text_size(text, size)[0] for text in texts) + 8
+    count = len(texts)
+    canvas = np.full((label + count * cell + 2, label + count * cell + 2, 3), 255, np.uint8)
+    heat = np.repeat(np.repeat(_heat(links), cell, 0), cell, 1)
+    canvas[label:label + count * cell, label:label + count * cell] = heat
+    for index in range(count + 1):
+        canvas[label + index * cell, label:] = 225
+        canvas[label:, label + index * cell] = 225
+    for index, text in enumerate(texts):
+        width = text_size(text, size)[0]
+        draw_text(canvas, text, (label - 6 - width, label + index * cell + 1), size, _INK)
+        image = Image.new('RGB', (label, cell), (255, 255, 255))
+        ImageDraw.Draw(image).text((4, 1), text, fill=_INK, font=load_font(size))
+        canvas[:label, label + index * cell + 1:label + index * cell + cell] = np.asarray(
+            image.rotate(90, expand=True))[:, :cell - 1]
+    return canvas
+
+
+def _heat(links: np.ndarray) -> np.ndarray:
+    """(T, T) of 0..1 -> (T, T, 3) uint8."""
+    place = np.clip(links, 0, 1) * (len(_HEAT) - 1)
+    low = np.minimum(place.astype(int), len(_HEAT) - 2)
+    part = (place - low)[..., None]
+    return np.uint8(np.round((1 - part) * _HEAT[low] + part * _HEAT[low + 1]))
+
+
+def _empty(instruction: Instruction) -> np.ndarray:
+    text = ' '.join(instruction.text.split())
+    text = text[:80] + ('…' if len(text) > 80 else '') or '(nothing)'
+    reason = instruction.reason or 'not parsed'
+    width = max(text_size(text, FONT_SIZE)[0], text_size(reason, SMALL)[0]) + 2 * _MARGIN
+    canvas = np.full((2 * _MARGIN + line_height(FONT_SIZE) + line_height(SMALL) + 8, width, 3), 255, np.uint8)
+    draw_text(canvas, text, (_MARGIN, _MARGIN), FONT_SIZE, _INK)
+    draw_text(canvas, reason, (_MARGIN, _MARGIN + line_height(FONT_SIZE) + 8), SMALL, (180, 30, 30))
+    return canvas

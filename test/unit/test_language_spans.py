@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from vla_attention.language.characters import FEATURES, character_features, encode, pieces_of
+from vla_attention.language.instruction import Step
+from vla_attention.language.parser import language_of
+from vla_attention.language.spans import Span, best_labels, spans_of
+from vla_attention.language.steps import make_steps
+
+
+def test_characters_know_syllables_case_and_accents():
+    assert encode('빨간 Cup').shape == (6, FEATURES)
+    assert encode('').shape == (0, FEATURES)
+    assert character_features('각')[1:4] == (1, 1, 2)
+    assert character_features('A')[0] == character_features('a')[0] == character_features('á')[0]
+    assert character_features('A') != character_features('a') != character_features('á')
+    assert character_features('’')[0] == character_features("'")[0]
+    assert encode('힣🙂ㅋあ').min() >= 0
+
+
+def test_pieces_are_cut_at_spaces_and_marks():
+    assert pieces_of(' 컵을  집어 ', [False, True, True, False, False, True, False, False]) == [(1, 2), (2, 3), (5, 7)]
+    assert pieces_of('', []) == []
+    assert pieces_of('   ', [True] * 3) == []
+
+
+def test_labels_enter_a_span_by_its_beginning():
+    scores = np.full((3, 11), -5.0)
+    scores[:, 2] = 0.0          # "inside target" everywhere
+    scores[:, 1] = -1.0
+    assert best_labels(scores).tolist() == [1, 2, 2]
+    scores[:, 0] = 9.0
+    assert best_labels(scores).tolist() == [0, 0, 0]
+
+
+def test_spans_are_trimmed_and_neighbours_stay_apart():
+    #       빨 간 _ 컵 을 _ 집 어
+    labels = [1, 2, 2, 2, 0, 0, 3, 4]
+    assert spans_of('빨간 컵을 집어', labels) == [Span(0, 4, 'target'), Span(6, 8, 'action')]
+    assert spans_of('ab', [5, 5]) == [Span(0, 1, 'manner'), Span(1, 2, 'manner')]
+    assert spans_of('a b', [1, 2, 0]) == [Span(0, 1, 'target')]
+
+
+@pytest.mark.parametrize(('text', 'language'), [
+    ('빨간 컵', 'ko'), ('USB 케이블을 집어', 'ko'), ('red cup', 'en'), ('赤いカップを取って', ''), ('把杯子拿起来', ''),
+    ('Возьми чашку', ''), ('12 34', ''), ('🙂', ''), ('ㅋㅋㅋ', 'ko')])
+def test_language_goes_by_script(text, language):
+    assert language_of(text) == language
+
+
+def _steps(text, marks, links, order=(), avoid=''):
+    """Make steps of words: ``marks`` {word: role}, ``links`` {word: verb}, ``order`` pairs of verbs."""
+    words = text.split()
+    starts = [sum(len(word) + 1 for word in words[:index]) for index in range(len(words))]
+    pieces = [(start, start + len(word)) for start, word in zip(starts, words)]
+    spans = [Span(*pieces[words.index(word)], role) for word, role in marks.items()]
+    heads = {name: np.eye(len(words), dtype=np.float32) for name in ('argument', 'cause', 'action_order')}
+    for pairs, names in ((links.items(), ('argument', 'cause')), (order, ('action_order',))):
+        for query, key in pairs:
+            for name in names:
+                heads[name][words.index(query)] = np.eye(len(words), dtype=np.float32)[words.index(key)]
+    flags = np.zeros(len(text), bool)
+    for word in avoid.split():
+        flags[slice(*pieces[words.index(word)])] = True
+    return make_steps(text, sorted(spans, key=lambda span: span.start), pieces, heads, flags, 'en')
+
+
+def test_a_verb_without_target_has_that_of_the_verb_before():
+    steps = _steps('take cup gently place it onplate', {'take': 'action', 'cup': 'target', 'gently': 'manner',
+                                                        'place': 'action', 'onplate': 'destination'},
+                   {'cup': 'take', 'gently': 'place', 'onplate': 'place'}, [('take', 'place')])
+    assert steps == (Step('take', 'cup'), Step('place', 'cup', 'onplate', manner='gently'))
+
+
+def test_before_and_after_change_the_order():
+    marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
+    links = {'box': 'close', 'pen': 'put'}
+    text = 'before you close box put pen'
+    assert [step.action for step in _steps(text, marks, links, [('put', 'close')])] == ['put', 'close']
+    assert [step.action for step in _steps(text, marks, links, [('close', 'put')])] == ['close', 'put']
+    both = [('put', 'close'), ('close', 'put')]     # a circle: the order of the text
+    assert [step.action for step in _steps(text, marks, links, both)] == ['close', 'put']
+
+
+def test_a_split_verb_is_one_action_and_targets_are_steps_each():
+    steps = _steps('pick pen and cap up', {'pick': 'action', 'pen': 'target', 'cap': 'target', 'up': 'action'},
+                   {'pen': 'pick', 'cap': 'pick', 'up': 'pick'})
+    assert steps == (Step('pick up', 'pen'), Step('pick up', 'cap'))
+
+
+def test_what_is_forbidden_is_a_step_that_avoids():
+    steps = _steps('take pen not cap never touch knife', {'take': 'action', 'pen': 'target', 'touch': 'action',
+                                                          'knife': 'target'},
+                   {'pen': 'take', 'knife': 'touch'}, avoid='cap touch knife')
+    assert steps == (Step('take', 'pen'), Step('touch', 'knife', avoid=True), Step('', 'cap', avoid=True))
+
+
+def test_a_forbidden_pronoun_does_not_forbid_the_target():
+    steps = _steps('take pen never drop it', {'take': 'action', 'pen': 'target', 'drop': 'action'},
+                   {'pen': 'take'}, avoid='drop')
+    assert steps == (Step('take', 'pen'), Step('drop', avoid=True))
+
+
+def test_things_without_a_verb_are_steps():
+    assert _steps('cup', {'cup': 'target'}, {}) == (Step(target='cup'),)
+    assert _steps('cup and pen', {'cup': 'target', 'pen': 'target'}, {}) == (Step(target='cup'), Step(target='pen'))
