@@ -191,7 +191,10 @@ def _look(pipeline: Any, path: Path, text: str, options: argparse.Namespace) -> 
     if options.depth is None:
         return look
     from vla_attention.focus import Intrinsics
-    return pipeline.lift(look, image, _read_depth(options.depth), Intrinsics(*options.intrinsics))
+    try:
+        return pipeline.lift(look, image, _read_depth(options.depth), Intrinsics(*options.intrinsics))
+    except ValueError as error:
+        raise UsageError(f'{options.depth}: {error}') from error
 
 
 def _answer(look: Any) -> dict[str, Any]:
@@ -213,11 +216,17 @@ def _answer(look: Any) -> dict[str, Any]:
 
 def _read_image(path: Path) -> Any:
     import cv2
+    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def _decode(path: Path, flags: int) -> Any:
+    import cv2
     import numpy as np
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    data = np.fromfile(path, np.uint8)      # imread would not tell a missing file from a broken one
+    image = cv2.imdecode(data, flags) if data.size else None
     if image is None:
         raise UsageError(f'{path} is not an image that OpenCV reads')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
 
 
 def _read_depth(path: Path) -> Any:
@@ -225,14 +234,12 @@ def _read_depth(path: Path) -> Any:
     import numpy as np
 
     from vla_attention.focus import decode_depth
-    if path.suffix == '.npy':
-        depth = np.load(path, allow_pickle=False)
-    else:
-        depth = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if depth is None:
-        raise UsageError(f'{path} is not a depth image that OpenCV reads')
     try:
-        return decode_depth(depth)
+        if path.suffix == '.npy':
+            return decode_depth(np.load(path, allow_pickle=False))
+        return decode_depth(_decode(path, cv2.IMREAD_UNCHANGED))
+    except UsageError:
+        raise
     except ValueError as error:
         raise UsageError(f'{path}: {error}') from error
 

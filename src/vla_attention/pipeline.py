@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from vla_attention.focus import FocusRegion, find_regions
+from vla_attention.focus import FocusRegion, Intrinsics, find_regions, lift
 from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
 from vla_attention.language import Instruction, parse_instruction
 
@@ -80,6 +80,15 @@ class Pipeline:
             return Look(query, None, ())
         maps = self.backend.attend(image, query.encoded)
         return Look(query, maps, tuple(self._regions(maps, query.roles)))
+
+    def lift(self, look: Look, image: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics) -> Look:
+        """Find the regions of a look in space; see :func:`vla_attention.focus.lift`.
+
+        :param image: the (H, W, 3) uint8 RGB image that was looked at.
+        :param depth: (H, W) float32 metres, NaN where there is no reading, registered to the image.
+        :raises ValueError: depth of another size or type.
+        """
+        return replace(look, regions=tuple(lift(region, depth, intrinsics, image) for region in look.regions))
 
     def _regions(self, maps: AttentionMaps, roles: Sequence[str]) -> list[FocusRegion]:
         regions = []

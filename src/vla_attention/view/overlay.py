@@ -26,8 +26,8 @@ def heat(attention: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if attention.ndim != 2:
         raise ValueError(f'attention must be (rows, cols), got {attention.shape}')
     levels = (np.clip(np.nan_to_num(attention), 0, 1) * 255).astype(np.uint8)
-    levels = cv2.resize(levels, size, interpolation=cv2.INTER_CUBIC)
-    return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    smooth = cv2.resize(levels, size, interpolation=cv2.INTER_CUBIC)
+    return cv2.cvtColor(cv2.applyColorMap(smooth, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
 
 
 def draw_heat(image: np.ndarray, attention: np.ndarray, opacity: float = 0.6) -> np.ndarray:
