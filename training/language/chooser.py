@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 WORDS = Path(__file__).parent / 'words'
-HELD_OUT_SHARE = 8      # one noun in eight is kept for the test; templates by the lists' `held_out`
+HELD_OUT_SHARE = 8  # one noun in eight is kept for the test; templates by the lists' `held_out`
 _T = TypeVar('_T')
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_words(name: str) -> dict[str, Any]:
     """Read a word list by its name ('en', 'ko', 'negatives')."""
     return yaml.safe_load((WORDS / f'{name}.yaml').read_text(encoding='utf-8'))
@@ -33,12 +33,16 @@ class Chooser:
     def __init__(self, rng: random.Random, language: str, *, test: bool) -> None:
         self.rng = rng
         self.test = test
-        self.new_templates = 0      # how many held-out templates the sample at hand uses
+        self.new_templates = 0  # how many held-out templates the sample at hand uses
         self.lists = load_words(language)
         self._held_out = frozenset(self.lists['held_out'])
         groups: dict[str, list[str]] = self.lists['nouns']
-        every = {'nouns': [noun for group in groups.values() for noun in group], **groups,
-                 'surfaces': self.lists['surfaces'], 'containers': self.lists['containers']}
+        every = {
+            'nouns': [noun for group in groups.values() for noun in group],
+            **groups,
+            'surfaces': self.lists['surfaces'],
+            'containers': self.lists['containers'],
+        }
         self._nouns = {key: self._split(value) for key, value in every.items()}
 
     def _split(self, nouns: Sequence[str]) -> list[str]:
@@ -70,9 +74,9 @@ class Chooser:
         weights = list(templates.values()) if isinstance(templates, dict) else [1.0] * len(names)
         new = [name in self._held_out for name in names]
         if self.test and any(new) and self.chance(0.5):
-            weights = [weight if is_new else 0.0 for weight, is_new in zip(weights, new)]
+            weights = [weight if is_new else 0.0 for weight, is_new in zip(weights, new, strict=False)]
         elif not self.test and not all(new):
-            weights = [0.0 if is_new else weight for weight, is_new in zip(weights, new)]
+            weights = [0.0 if is_new else weight for weight, is_new in zip(weights, new, strict=False)]
         name = self.rng.choices(names, weights)[0]
         self.new_templates += name in self._held_out
         return name

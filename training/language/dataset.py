@@ -16,7 +16,7 @@ from training.language.sample import Sample, write
 from vla_attention.language.characters import FEATURES, encode
 from vla_attention.language.instruction import HEADS
 
-LONGEST = 260       # characters; longer samples are drawn again, so that batches stay small
+LONGEST = 260  # characters; longer samples are drawn again, so that batches stay small
 NEGATIVE_SHARE = 0.14
 
 
@@ -25,21 +25,22 @@ class Batch:
     """Input and answer of B texts, padded to L characters and T pieces."""
 
     characters: Tensor  # (B, L, FEATURES) int64
-    real: Tensor        # (B, L) bool
-    bounds: Tensor      # (B, T, 2) int64, -1 pads
-    piece: Tensor       # (B, L) int64
-    labels: Tensor      # (B, L) int64, -100 pads
-    avoid: Tensor       # (B, L) float32
-    starts: Tensor      # (B, L) float32
-    inner: Tensor       # (B, L) bool: where a cut is a question (inside what is written as one word)
-    heads: Tensor       # (B, len(HEADS), T, T) float32, rows sum to 1
+    real: Tensor  # (B, L) bool
+    bounds: Tensor  # (B, T, 2) int64, -1 pads
+    piece: Tensor  # (B, L) int64
+    labels: Tensor  # (B, L) int64, -100 pads
+    avoid: Tensor  # (B, L) float32
+    starts: Tensor  # (B, L) float32
+    inner: Tensor  # (B, L) bool: where a cut is a question (inside what is written as one word)
+    heads: Tensor  # (B, len(HEADS), T, T) float32, rows sum to 1
     supervised: Tensor  # (B,) bool: the pieces are those of the answer
-    kind: Tensor        # (B,) int64
+    kind: Tensor  # (B,) int64
 
 
-def samples(seed: int, *, test: bool = False, noise: bool = True, negatives_too: bool = True) -> Iterator[Sample]:
-    """
-    Yield commands of both languages in turn, for ever.
+def samples(
+    seed: int, *, test: bool = False, noise: bool = True, negatives_too: bool = True
+) -> Iterator[Sample]:
+    """Yield commands of both languages in turn, for ever.
 
     :param test: take held-out nouns alone, and at least one held-out template a command.
     :param noise: add misspellings and missing or doubled spaces.
@@ -53,20 +54,22 @@ def samples(seed: int, *, test: bool = False, noise: bool = True, negatives_too:
             kind = 0
             if negatives_too and choose.chance(NEGATIVE_SHARE):
                 how = choose.pick(foreign=3 if language == 'en' else 0, chat=8, nothing=2)
-                words, kind = (negatives.foreign(choose) if how == 'foreign' else
-                               getattr(negatives, how)(choose, language))
+                words, kind = (
+                    negatives.foreign(choose)
+                    if how == 'foreign'
+                    else getattr(negatives, how)(choose, language)
+                )
             else:
                 words = makers[language](choose)
                 while test and not choose.new_templates:
                     words = makers[language](choose)
             sample = write(words, language, kind, rng, noise=noise)
-            if 0 < len(sample.pieces) and len(sample.text) <= LONGEST:
+            if len(sample.pieces) > 0 and len(sample.text) <= LONGEST:
                 yield sample
 
 
 def collate(rows: Sequence[Sample], rng: random.Random | None = None) -> Batch:
-    """
-    Pad samples to a batch.
+    """Pad samples to a batch.
 
     :param rng: where given, some samples are cut into other pieces than the answer's, so that the
         network learns to label characters whose cut went wrong.
@@ -100,9 +103,24 @@ def collate(rows: Sequence[Sample], rng: random.Random | None = None) -> Batch:
             for head, name in enumerate(HEADS):
                 for query, keys in enumerate(row.heads[name]):
                     heads[index, head, query, keys] = 1 / len(keys)
-    return Batch(*map(torch.from_numpy, (characters, characters[..., 0] > 0, bounds, piece, labels, avoid, starts,
-                                         inner, heads, np.array(supervised),
-                                         np.array([row.kind for row in rows], np.int64))))
+    return Batch(
+        *map(
+            torch.from_numpy,
+            (
+                characters,
+                characters[..., 0] > 0,
+                bounds,
+                piece,
+                labels,
+                avoid,
+                starts,
+                inner,
+                heads,
+                np.array(supervised),
+                np.array([row.kind for row in rows], np.int64),
+            ),
+        )
+    )
 
 
 def _recut(row: Sample, rng: random.Random) -> list[tuple[int, int]]:
@@ -124,7 +142,7 @@ def batches(seed: int, size: int) -> Iterator[Batch]:
     stream = samples(seed)
     while True:
         pool = sorted((next(stream) for _ in range(size * 16)), key=lambda row: len(row.text))
-        groups = [pool[start:start + size] for start in range(0, len(pool), size)]
+        groups = [pool[start : start + size] for start in range(0, len(pool), size)]
         rng.shuffle(groups)
         for group in groups:
             yield collate(group, rng)

@@ -1,265 +1,20 @@
-"""English commands: clauses, and sentences of them."""
+"""English commands: sentences of one or several clauses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
 
 from training.language.chooser import Chooser
-from training.language.english_phrases import destination, manner, noun_phrase, source
-from training.language.invent import english_noun
-from training.language.sample import Group, Word, link, mark, say
-
-_ORDERS = {     # of action (A), target (T), source (S), destination (D): what a class of verbs may look like
-    'take': {'A T': 1.0},
-    'take_from': {'A T S': 1.0, 'S , A T': 0.05},
-    'place': {'A T D': 1.0, 'A T S D': 0.05, 'D , A T': 0.03, 'A D T': 0.03},
-    'move': {'A T D': 1.0, 'A T S D': 0.18, 'A T D S': 0.03, 'D , A T': 0.01},
-    'attach': {'A T D': 1.0},
-    'pour': {'A T D': 1.0, 'A T S D': 0.12},
-    'act': {'A T': 1.0},
-    'give': {'A me T': 1.0, 'A me T S': 0.15, 'A T D': 0.2},
-    'go': {'A D': 1.0},
-    'split': {'A T P': 1.0, 'A T P S': 0.12},
-    'split_place': {'A T P D': 1.0},
-    'avoid': {'A T': 1.0},
-}
-_CLASSES = {'take': 17, 'take_from': 8, 'place': 26, 'move': 15, 'attach': 3, 'pour': 5, 'act': 20, 'give': 6,
-            'go': 1.5, 'split': 7, 'split_place': 3}
-
-
-@dataclass
-class Clause:
-    """A clause, its main verb, and whether it names a target (else a pronoun stands for one)."""
-
-    words: list[Word]
-    verb: Word
-    named: bool
-
-
-def inflect(choose: Chooser, verb: str, form: str) -> str:
-    """Return the verb's base, '-ing' or participle form; a particle stays as it is."""
-    first, _, rest = verb.partition(' ')
-    if form == 'ing':
-        if first.endswith('ie'):
-            first = first[:-2] + 'y'
-        elif first.endswith('e') and not first.endswith(('ee', 'oe', 'ye')):
-            first = first[:-1]
-        elif first in choose.lists['double']:
-            first += first[-1]
-        first += 'ing'
-    elif form == 'past':
-        if first in choose.lists['irregular_past']:
-            first = choose.lists['irregular_past'][first]
-        elif first.endswith('e'):
-            first += 'd'
-        elif first.endswith('y') and first[-2] not in 'aeiou':
-            first = first[:-1] + 'ied'
-        else:
-            first += (first[-1] if first in choose.lists['double'] else '') + 'ed'
-    return f'{first} {rest}'.strip()
-
-
-def clause(choose: Chooser, *, form: str = 'base', may_refer: bool = False, front: bool = True) -> Clause:
-    """
-    Return a clause that commands.
-
-    :param form: of the verb: 'base', 'ing' or 'past'.
-    :param may_refer: a pronoun may stand for the target.
-    :param front: manner may stand before the verb or open the clause.
-    """
-    kind = choose.rng.choices(list(_CLASSES), list(_CLASSES.values()))[0]
-    order = choose.template(_ORDERS[kind]).split()
-    particle = ''
-    if kind.startswith('split'):
-        verb, particle = choose.rng.choice(choose.lists[kind])
-    elif choose.chance(0.02):
-        verb = english_noun(choose.rng)
-    else:
-        verb = choose.verb('move' if kind == 'place' and choose.chance(0.06) else kind)
-    action = say(inflect(choose, verb, form))
-    mark(action, 'action')
-    link(action[1:], 'argument', action[:1])
-    words, named = _arrange(choose, kind, order, action, particle, may_refer)
-    if kind in ('take', 'act', 'move', 'place') and choose.chance(0.03):
-        words = _shared(choose, words, action, kind, form)
-    words = _with_manner(choose, words, action, front)
-    return Clause(words, action[0], named)
-
-
-def _arrange(choose: Chooser, kind: str, order: list[str], action: list[Word], particle: str,
-             may_refer: bool) -> tuple[list[Word], bool]:
-    verb = action[0]
-    words: list[Word] = []
-    named = False
-    for slot in order:
-        if slot == 'A':
-            words += action
-        elif slot == 'T':
-            part, named = _targets(choose, kind, verb, may_refer)
-            words += part
-        elif slot == 'P':
-            part = say(particle)
-            mark(part, 'action')
-            link(part, 'argument', [verb])
-            words += part
-        elif slot == 'me':
-            words += say(choose.rng.choice(('me', 'me', 'me', 'me', 'us', 'him', 'her', 'the operator', 'them', 'the customer', 'my friend')))
-        elif slot in 'DS':
-            groups = [destination(choose, kind) if slot == 'D' else source(choose)]
-            if slot == 'D' and choose.chance(0.015):
-                groups.append(destination(choose, kind))
-            for index, group in enumerate(groups):
-                link([group.head], 'argument', [verb])
-                words += (say('and') if index else []) + group.all()
-        else:
-            words.append(Word(slot, glue=True))
-    return words, named
-
-
-def _shared(choose: Chooser, words: list[Word], action: list[Word], kind: str, form: str) -> list[Word]:
-    """Put a second verb before the first that has the same target: "wash and dry the cup"."""
-    other = say(inflect(choose, choose.verb('take' if kind in ('move', 'place') else kind), form))
-    mark(other, 'action')
-    link(other[1:], 'argument', other[:1])
-    link(other[:1], 'action_order', action[:1])
-    for word in words:
-        if word.links.get('argument') == [action[0]] and word.role == 'target':
-            word.links['argument'] = [other[0], action[0]]
-    start = words.index(action[0])
-    between = [Word(',', glue=True)] if choose.chance(0.1) else []
-    return words[:start] + other + between + say(choose.rng.choice(('and', 'and', 'and then', 'then'))) + words[start:]
-
-
-def _targets(choose: Chooser, kind: str, verb: Word, may_refer: bool) -> tuple[list[Word], bool]:
-    if may_refer and choose.chance(0.55):
-        pronoun = say(choose.rng.choice(('it', 'it', 'it', 'it', 'them', 'them', 'this', 'that', 'him', 'everything')))
-        link(pronoun, 'argument', [verb])
-        return pronoun, False
-    post = 'clear' if kind in ('place', 'move', 'pour', 'attach', 'split_place', 'take_from') else 'any'
-    if kind in ('move', 'place') and choose.chance(0.12):
-        post = 'any'
-    key = 'nouns'
-    if kind == 'split' and choose.chance(0.5):
-        post = 'none'
-    groups = [_liquid(choose) if kind == 'pour' and choose.chance(0.7) else noun_phrase(choose, post=post, key=key)]
-    while choose.chance(0.07) and len(groups) < 4:
-        groups.append(noun_phrase(choose, post='none', plain=0.5))
-    words: list[Word] = []
-    for index, group in enumerate(groups):
-        mark(group.words, 'target')
-        link([group.head], 'argument', [verb])
-        if index and index < len(groups) - 1:
-            words.append(Word(',', glue=True))
-        elif index:
-            if len(groups) > 2 and choose.chance(0.5):
-                words.append(Word(',', glue=True))
-            words += say(choose.rng.choice(('and', 'and', 'and', 'as well as', 'or', '&', 'and then', 'along with')
-                                           if len(groups) == 2 else ('and',)))
-        words += group.all()
-    if len(groups) == 1 and kind != 'avoid' and choose.chance(0.035):
-        return _contrast(choose, words), True
-    return words, True
-
-
-def _liquid(choose: Chooser) -> Group:
-    words = say(choose.noun('liquid'))
-    link(words[:-1], 'modifier', [words[-1]])
-    return Group(words, words[-1], say(choose.rng.choice(('the', 'the', 'some', '', 'the'))))
-
-
-def _contrast(choose: Chooser, words: list[Word]) -> list[Word]:
-    """Add what is not meant: "the red cup, not the blue one"."""
-    other = noun_phrase(choose, depth=1, post='none')
-    mark(other.words, '', avoid=True)
-    how = choose.rng.choice((', not', 'instead of', 'rather than', ', but not', ', not', 'and not', 'instead of', 'except'))
-    if how.startswith(','):
-        return [*words, Word(',', glue=True), *say(how[1:]), *other.all(),
-                *([Word(',', glue=True)] if choose.chance(0.2) else [])]
-    if choose.chance(0.2):
-        return [*say('not'), *other.all(), *([Word(',', glue=True)] if choose.chance(0.5) else []), *say('but'), *words]
-    return words + say(how) + other.all()
-
-
-def _with_manner(choose: Chooser, words: list[Word], action: list[Word], front: bool) -> list[Word]:
-    if choose.chance(0.50):
-        return words
-    places = {'end': 5.0, 'before': 4.0 if front else 2.0, 'front ,': 1.0 if front else 0.0, 'mid': 1.2, 'verb': 0.5}
-    place = choose.template(places)
-    where = 'before' if place in ('before', 'mid', 'verb') else 'front' if place == 'front ,' else 'after'
-    part, groups = manner(choose, where)
-    for group in groups:
-        link([word for word in group.words if word.text not in ('the', 'a', 'an')], 'cause', action[:1])
-    start = words.index(action[0])
-    if place == 'before':
-        result = words[:start] + part + words[start:]
-    elif place == 'front ,':
-        comma = [Word(',', glue=True)] if choose.chance(0.75) or len(part) > 2 else []
-        result = part + comma + words
-    elif place == 'verb':
-        result = words[:start + len(action)] + part + words[start + len(action):]
-    elif place == 'mid' and (cut := _after_target(words)):
-        result = words[:cut] + part + words[cut:]
-    else:
-        comma = [Word(',', glue=True)] if choose.chance(0.06) else []
-        result = words + comma + part
-    if place != 'end' and choose.chance(0.07):
-        more, groups = manner(choose, 'after')
-        for group in groups:
-            link(group.words, 'cause', action[:1])
-        result = result + more
-    return result
-
-
-def _after_target(words: list[Word]) -> int:
-    """Return where the last target ends, if a destination or source follows it directly."""
-    for index in range(len(words) - 1, 0, -1):
-        if words[index].role in ('destination', 'source') and words[index - 1].role == 'target':
-            return index
-    return 0
-
-
-def prohibition(choose: Chooser) -> Clause:
-    """Return a clause that forbids: "do not touch the knife"."""
-    verb = choose.verb('avoid')
-    lead: list[Word] = []
-    kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=0.8)
-    if kind == 'avoid':
-        action = say('avoid ' + inflect(choose, verb, 'ing'))
-    elif kind == 'away':
-        action = say(choose.rng.choice(('stay away from', 'keep away from', 'stay clear of', 'leave', 'ignore', 'watch out for',
-                                        'steer clear of', 'beware of', 'be careful with', 'skip')))
-    elif kind == 'must_not':
-        lead = say(choose.rng.choice(('you', 'you', 'the robot')))
-        action = say(choose.rng.choice(('must not ', 'should not ', 'may not ', "shouldn't ", "mustn't ", 'cannot ', "can't ", 'are not allowed to ')) + verb)
-    else:
-        action = say(choose.rng.choice({'do_not': ('do not ', 'do not ', 'please do not ', 'do not ever '),
-                                        'dont': ("don't ", "don't ", "don’t ", 'dont '),
-                                        'never': ('never ',)}[kind]) + verb)
-        if action[0].text == 'please':
-            lead, action = action[:1], action[1:]
-    mark(action, 'action', avoid=True)
-    count = {'avoid': 1, 'away': 0, 'must_not': 2, 'do_not': 2, 'dont': 1, 'never': 1}[kind]
-    main = action[min(count, len(action) - 1)]
-    link([word for word in action if word is not main], 'argument', [main])
-    targets, named = _targets(choose, 'avoid', main, False)
-    for word in targets:
-        word.avoid = word.avoid or word.role == 'target'
-    tail = _particle(choose, action, main)
-    return Clause(lead + action + targets + tail, main, named)
-
-
-def _particle(choose: Chooser, action: list[Word], main: Word) -> list[Word]:
-    if action[0].text != 'leave':
-        return []
-    tail = say('alone')
-    mark(tail, 'action', avoid=True)
-    link(tail, 'argument', [main])
-    return tail
+from training.language.english_clauses import clause, inflect, prohibition, with_manner
+from training.language.english_phrases import destination, noun_phrase
+from training.language.sample import Word, link, mark, say
 
 
 def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
-    kind = choose.pick(plain=84, noun=4.5, have=3.5, topic=1.5, passive=1.5, there=1.5, see=1, gerund=2.5, instead=1.2)
+    kind = choose.pick(
+        plain=84, noun=4.5, have=3.5, topic=1.5, passive=1.5, there=1.5, see=1, gerund=2.5, instead=1.2
+    )
     if kind == 'noun':
         return _named(choose, [])
     if kind == 'have':
@@ -275,32 +30,56 @@ def sentence(choose: Chooser) -> list[Word]:
         other = noun_phrase(choose, depth=1, post='none')
         mark(other.words, '', avoid=True)
         made = clause(choose, front=False)
-        return say(choose.rng.choice(('instead of', 'rather than'))) + other.all() + [Word(',', glue=True)] + made.words + _end(choose, False)
+        return (
+            say(choose.rng.choice(('instead of', 'rather than')))
+            + other.all()
+            + [Word(',', glue=True)]
+            + made.words
+            + _end(choose, False)
+        )
     return _steps(choose)
 
 
 def _named(choose: Chooser, lead: list[Word]) -> list[Word]:
     group = noun_phrase(choose, post='any')
     mark(group.words, 'target')
-    return lead + group.all() + (say(choose.rng.choice(('', '', 'please', 'for me'))) if lead else []) + _end(choose, bool(lead))
+    return (
+        lead
+        + group.all()
+        + (say(choose.rng.choice(('', '', 'please', 'for me'))) if lead else [])
+        + _end(choose, bool(lead))
+    )
 
 
 def _introduced(choose: Chooser, kind: str) -> list[Word]:
-    """The thing is named before the command: "there is a cup on the table. Pick it up"."""
+    """Name the thing before the command: "there is a cup on the table. Pick it up"."""
     group = noun_phrase(choose, post='any', plain=0.2)
     mark(group.words, 'target')
     made = clause(choose, may_refer=True)
-    while made.named or any(word.role == 'target' for word in made.words) or all(
-            'argument' not in word.links or word.role for word in made.words):
+    while (
+        made.named
+        or any(word.role == 'target' for word in made.words)
+        or all('argument' not in word.links or word.role for word in made.words)
+    ):
         made = clause(choose, may_refer=True)
     link([group.head], 'argument', [made.verb])
     if kind == 'topic':
-        return group.all() + [Word(',', glue=True)] + made.words + _end(choose, False)
+        return [*group.all(), Word(',', glue=True), *made.words, *_end(choose, False)]
     if kind == 'there':
-        return say(choose.rng.choice(('there is', "there's", 'i see', 'you see', 'look,', 'do you see', 'see', 'here is', 'there are'))) + \
-            group.all() + [Word(choose.rng.choice('.?.,'), glue=True)] + made.words + _end(choose, False)
-    return say(choose.rng.choice(('if you see', 'when you see', 'if there is', 'once you find', 'as soon as you see', 'find', 'if you find'))) + \
-        group.all() + [Word(',', glue=True)] + made.words + _end(choose, False)
+        return (
+            say(choose.word('there_is'))
+            + group.all()
+            + [Word(choose.rng.choice('.?.,'), glue=True)]
+            + made.words
+            + _end(choose, False)
+        )
+    return (
+        say(choose.word('conditions'))
+        + group.all()
+        + [Word(',', glue=True)]
+        + made.words
+        + _end(choose, False)
+    )
 
 
 def _passive(choose: Chooser) -> list[Word]:
@@ -311,12 +90,12 @@ def _passive(choose: Chooser) -> list[Word]:
     mark(action, 'action')
     link(action[1:], 'argument', action[:1])
     link([group.head], 'argument', action[:1])
-    words = group.all() + say(choose.rng.choice(('should be', 'must be', 'needs to be', 'has to be', 'ought to be', 'is to be', 'need to be', 'can be'))) + action
+    words = group.all() + say(choose.word('passives')) + action
     if cls != 'act':
         there = destination(choose, cls)
         link([there.head], 'argument', action[:1])
         words += there.all()
-    return _with_manner(choose, words, action, False) + _end(choose, False)
+    return with_manner(choose, words, action, False) + _end(choose, False)
 
 
 def _steps(choose: Chooser) -> list[Word]:
@@ -355,7 +134,7 @@ def _steps(choose: Chooser) -> list[Word]:
             after = say(choose.rng.choice(('first', 'before anything else')))
             link(after, 'time', [made.verb])
             words += after
-    for verb, following in zip(verbs, verbs[1:]):
+    for verb, following in itertools.pairwise(verbs):
         link([verb], 'action_order', [following])
     return words + _end(choose, question)
 
@@ -363,26 +142,29 @@ def _steps(choose: Chooser) -> list[Word]:
 def _joint(choose: Chooser, last: bool, time: list[Word], numbered: bool, forbids: bool) -> list[Word]:
     """Return what stands between two clauses; its time words are added to ``time``."""
     if forbids:
-        how = choose.rng.choice((', but', '.', 'and', 'but', ';', ', and', ',', '. and'))
+        how = choose.word('joints_forbid')
         return [Word(part, glue=not part.isalpha()) for part in how.split()]
     if choose.chance(0.45) or numbered:
         time += say(choose.template(choose.lists['last' if last and choose.chance(0.3) else 'then']))
-        mark_ = choose.rng.choice((',', '.', '', ', and', '', '. please', ';'))
+        mark_ = choose.word('stops')
         if time[0].text == 'and':
             mark_ = choose.rng.choice((',', ''))
         return [Word(part, glue=not part.isalpha()) for part in mark_.split()] + time
-    how = choose.rng.choice((', ', ' and ', ', and ', '. ', ' and ', ' and ', '. now ', '. please ', ' , ', '; ', ' and please ',
-                             ' so that you can ', ' to ', '. i want you to ', '. could you '))
+    how = choose.word('joints')
     return [Word(part, glue=not part.isalpha()) for part in how.split()]
 
 
 def _reordered(choose: Chooser, lead: list[Word], question: bool) -> list[Word]:
     """Two clauses whose order a word tells: "before closing the box, put the pen in it"."""
-    how = choose.template(('after ing, base', 'base after ing', 'before ing, base', 'base before ing', 'once past, base',
-                           'after past, base', 'base after past', 'before you, base', 'base, but first base', 'base once past',
-                           'as soon as past, base', 'when past, base', 'base before you'))
-    time_text = how.split()[0] if not how.startswith(('base', 'as')) else 'as soon as' if how.startswith('as') else how.split()[1]
-    main = clause(choose, front=not lead, may_refer='base' != how[:4] and choose.chance(0.6))
+    how = choose.template(choose.lists['reorderings'])
+    time_text = (
+        how.split()[0]
+        if not how.startswith(('base', 'as'))
+        else 'as soon as'
+        if how.startswith('as')
+        else how.split()[1]
+    )
+    main = clause(choose, front=not lead, may_refer=how[:4] != 'base' and choose.chance(0.6))
     if 'ing' in how:
         other = clause(choose, form='ing', front=False)
         subject: list[Word] = []
@@ -403,7 +185,15 @@ def _reordered(choose: Chooser, lead: list[Word], question: bool) -> list[Word]:
     if how.startswith('base'):
         gap = comma if ',' in how or choose.chance(0.15) else []
         return lead + main.words + gap + time + subject + other.words + _end(choose, question)
-    return time + subject + other.words + (comma if choose.chance(0.85) else []) + lead + main.words + _end(choose, question)
+    return (
+        time
+        + subject
+        + other.words
+        + (comma if choose.chance(0.85) else [])
+        + lead
+        + main.words
+        + _end(choose, question)
+    )
 
 
 def _end(choose: Chooser, question: bool) -> list[Word]:
@@ -414,7 +204,7 @@ def _end(choose: Chooser, question: bool) -> list[Word]:
         words += say(suffix.lstrip(', '))
         question = question or suffix.endswith('you')
     if choose.chance(0.05):
-        joint = choose.rng.choice((', because', ', since', ' because', '.', '.', ';', ' as', ', as'))
+        joint = choose.word('reasons')
         words += [Word(part, glue=not part.isalpha()) for part in joint.split()]
         words += say(choose.word('other_clauses'))
     if question and choose.chance(0.85):

@@ -6,10 +6,11 @@ from training.language.chooser import Chooser
 from training.language.invent import english_noun
 from training.language.sample import Group, Word, link, mark, say
 
-def noun_phrase(choose: Chooser, *, depth: int = 0, post: str = 'any', plain: float = 0.42,
-                key: str = 'nouns') -> Group:
-    """
-    Return a noun phrase: article outside the span, the words that pick the thing out inside.
+
+def noun_phrase(
+    choose: Chooser, *, depth: int = 0, post: str = 'any', plain: float = 0.42, key: str = 'nouns'
+) -> Group:
+    """Return a noun phrase: article outside the span, the words that pick the thing out inside.
 
     :param post: what may follow the noun: 'any', 'clear' (nothing that could be a destination) or 'none'.
     """
@@ -23,8 +24,11 @@ def noun_phrase(choose: Chooser, *, depth: int = 0, post: str = 'any', plain: fl
         after = _postmodifier(choose, depth, post)
         describing += after
         words += after
-    link([word for word in describing if 'modifier' not in word.links and word.text not in ('the', 'a', 'an')],
-         'modifier', [head])
+    link(
+        [word for word in describing if 'modifier' not in word.links and word.text not in ('the', 'a', 'an')],
+        'modifier',
+        [head],
+    )
     return Group(words, head, lead)
 
 
@@ -47,8 +51,15 @@ def _determiner(choose: Chooser) -> tuple[list[Word], list[Word]]:
 
 def _adjectives(choose: Chooser) -> list[Word]:
     words: list[Word] = []
-    order = (('superlatives', 0.10), ('ordinals', 0.10), ('comparatives', 0.02), ('sizes', 0.22), ('states', 0.14),
-             ('colours', 0.50), ('materials', 0.14))
+    order = (
+        ('superlatives', 0.10),
+        ('ordinals', 0.10),
+        ('comparatives', 0.02),
+        ('sizes', 0.22),
+        ('states', 0.14),
+        ('colours', 0.50),
+        ('materials', 0.14),
+    )
     for key, probability in order:
         if choose.chance(probability):
             if words and choose.chance(0.06):
@@ -110,7 +121,7 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
         return say(how) + noun_phrase(choose, depth=depth + 1, post='none', key=key).all()
     words = say(choose.word('that')) if kind == 'that' else []
     near = choose.lists['near']
-    if kind == 'near' and post == 'clear':      # "on the left side of" could be a destination
+    if kind == 'near' and post == 'clear':  # "on the left side of" could be a destination
         near = [relation for relation in near if not relation.startswith(('on', 'in', 'at'))]
     if kind != 'near':
         near = choose.lists['at'] + near if kind == 'that' else choose.lists['at']
@@ -139,11 +150,17 @@ def destination(choose: Chooser, verb_class: str) -> Group:
         return Group(words, words[-1])
     moving = verb_class in ('move', 'go', 'give') or (verb_class == 'pour' and choose.chance(0.3))
     relation = choose.weighted('to_attach' if verb_class == 'attach' else 'to_move' if moving else 'to_place')
-    if relation in ('to', 'over to', 'toward', 'towards', 'back to', 'closer to', 'up to') and choose.chance(0.4):
+    if relation in ('to', 'over to', 'toward', 'towards', 'back to', 'closer to', 'up to') and choose.chance(
+        0.4
+    ):
         if choose.chance(0.35):
             words = say(relation) + say(choose.word('people'))
         else:
-            words = say(relation) + say(choose.rng.choice(('the', 'the', 'the', 'my', 'your', 'its'))) + say(choose.word('places'))
+            words = (
+                say(relation)
+                + say(choose.rng.choice(('the', 'the', 'the', 'my', 'your', 'its')))
+                + say(choose.word('places'))
+            )
             if choose.chance(0.3):
                 words += say('of the') + say(choose.noun('surfaces'))
     else:
@@ -172,13 +189,15 @@ def _preposition_group(words: list[Word], count: int, role: str) -> Group:
 
 
 def manner(choose: Chooser, place: str) -> tuple[list[Word], list[Group]]:
-    """
-    Return a manner and the spans in it (several: "slowly and carefully").
+    """Return a manner and the spans in it (several: "slowly and carefully").
 
     :param place: 'before' the verb, 'front' of the clause, or 'after'.
     """
-    kind = choose.pick(adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3,
-                       tool=5) if place != 'before' else 'adverb'
+    kind = (
+        choose.pick(adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3, tool=5)
+        if place != 'before'
+        else 'adverb'
+    )
     if kind == 'adverb':
         words = say(choose.word('preverb_adverbs' if place != 'after' or choose.chance(0.35) else 'adverbs'))
         first = Group(words, words[-1])
@@ -186,7 +205,7 @@ def manner(choose: Chooser, place: str) -> tuple[list[Word], list[Group]]:
             other = say(choose.word('preverb_adverbs'))
             mark(words, 'manner')
             mark(other, 'manner')
-            between = say(choose.rng.choice(('and', 'and', 'but', 'yet', ',', ', and')))
+            between = say(choose.word('and_manner'))
             if between[0].text == ',':
                 between[0].glue = True
             return words + between + other, [first, Group(other, other[-1])]
@@ -201,8 +220,11 @@ def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
     rng = choose.rng
     if kind == 'degree':
         adverb = choose.word('preverb_adverbs').split()[-1]
-        return say(choose.word('manner_frames').format(
-            adverb=adverb, degree=choose.word('intensifiers'), adjective=adverb.removesuffix('ly')))
+        return say(
+            choose.word('manner_frames').format(
+                adverb=adverb, degree=choose.word('intensifiers'), adjective=adverb.removesuffix('ly')
+            )
+        )
     if kind == 'phrase':
         return say(choose.template(choose.lists['manner_phrases']))
     if kind == 'without':
@@ -214,8 +236,11 @@ def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
     if kind == 'loop':
         return say('while ' + choose.word('while'))
     if kind == 'tool':
-        return say(rng.choice(('with ', 'with ', 'using ')) + rng.choice(('the ', 'a ', 'your ', ''))
-                   + choose.word('instruments'))
+        return say(
+            rng.choice(('with ', 'with ', 'using '))
+            + rng.choice(('the ', 'a ', 'your ', ''))
+            + choose.word('instruments')
+        )
     what = noun_phrase(choose, depth=1, post='none')
     mark(what.words, 'manner', avoid=True)
     if choose.chance(0.15):

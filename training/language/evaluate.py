@@ -1,5 +1,4 @@
-"""
-Measure the parser on generated commands with held-out nouns and templates.
+"""Measure the parser on generated commands with held-out nouns and templates.
 
 ``python -m training.language.evaluate`` prints the figures and writes what remains wrong into
 ``training/language/results``.
@@ -41,7 +40,9 @@ class Tally:
         self.commands[name][0] += right
         self.commands[name][1] += 1
 
-    def compare(self, language: str, given: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[str]]) -> bool:
+    def compare(
+        self, language: str, given: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[str]]
+    ) -> bool:
         """Count the spans of a command; return whether all are right."""
         correct = True
         for role in SCORED:
@@ -74,11 +75,15 @@ def right_answer(sample: Sample) -> tuple[dict[str, list[str]], tuple[Step, ...]
         for query, keys in enumerate(rows):
             heads[name][query, keys] = 1 / len(keys)
     steps = make_steps(sample.text, spans, sample.pieces, heads, np.array(sample.avoid), sample.language)
-    roles = {role: [sample.text[span.start:span.end] for span in spans if span.role == role] for role in ROLES}
+    roles = {
+        role: [sample.text[span.start : span.end] for span in spans if span.role == role] for role in ROLES
+    }
     return roles, steps
 
 
-def measure(parser: InstructionParser, rows: Iterable[Sample]) -> tuple[Tally, list[tuple[Sample, Instruction]]]:
+def measure(
+    parser: InstructionParser, rows: Iterable[Sample]
+) -> tuple[Tally, list[tuple[Sample, Instruction]]]:
     """Parse the commands; return the counts, and what came out wrong."""
     tally, wrong = Tally(), []
     for sample in rows:
@@ -120,12 +125,20 @@ def show(sample: Sample, given: Instruction) -> str:
     lines = [f'- `{sample.text}`']
     for role in SCORED:
         if collections.Counter(roles[role]) != collections.Counter(given.roles[role]):
-            lines.append(f'  - {role}: {given.roles[role]} instead of {roles[role]}'
-                         + (f' ({given.reason})' if given.reason else ''))
+            lines.append(
+                f'  - {role}: {given.roles[role]} instead of {roles[role]}'
+                + (f' ({given.reason})' if given.reason else '')
+            )
     if len(lines) == 1:
-        lines.append('  - steps: ' + '; '.join(f'{_step(a)} instead of {_step(b)}' for a, b in zip(given.steps, steps)
-                                              if a != b) + ('' if len(given.steps) == len(steps) else
-                                                            f' {len(given.steps)} steps instead of {len(steps)}'))
+        lines.append(
+            '  - steps: '
+            + '; '.join(
+                f'{_step(a)} instead of {_step(b)}'
+                for a, b in zip(given.steps, steps, strict=False)
+                if a != b
+            )
+            + ('' if len(given.steps) == len(steps) else f' {len(given.steps)} steps instead of {len(steps)}')
+        )
     return '\n'.join(lines)
 
 
@@ -135,7 +148,9 @@ def _step(step: Step) -> str:
 
 def main() -> None:
     """Measure, print, write."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument('--count', type=int, default=2000)
     options.add_argument('--weights', default=None)
     options.add_argument('--noise', action='store_true', help='with misspellings and spacing errors')
@@ -148,10 +163,14 @@ def main() -> None:
     figures = table(tally)
     print(json.dumps(figures, indent=1))
     if not given.dry:
-        (RESULTS / 'held_out.json').write_text(json.dumps({'commands': given.count, **figures}, indent=1) + '\n',
-                                               encoding='utf-8')
-        text = [f'# What remains wrong: {len(wrong)} of {given.count} generated commands (the first 60)', '',
-                *(show(*pair) for pair in wrong[:60])]
+        (RESULTS / 'held_out.json').write_text(
+            json.dumps({'commands': given.count, **figures}, indent=1) + '\n', encoding='utf-8'
+        )
+        text = [
+            f'# What remains wrong: {len(wrong)} of {given.count} generated commands (the first 60)',
+            '',
+            *(show(*pair) for pair in wrong[:60]),
+        ]
         (RESULTS / 'errors.md').write_text('\n'.join(text) + '\n', encoding='utf-8')
     else:
         print('\n'.join(show(*pair) for pair in wrong[:40]))

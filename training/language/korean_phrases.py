@@ -12,8 +12,18 @@ _RIEUL = 8
 
 def particle(name: str, before: str) -> Word:
     """Return the particle as it follows ``before``: 을/를, 은/는, 이/가, 과/와, 으로/로, 이랑/랑."""
-    pairs = {'을': '를', '은': '는', '이': '가', '과': '와', '으로': '로', '이랑': '랑', '이나': '나', '이라도': '라도',
-             '으로부터': '로부터', '은요': '는요'}
+    pairs = {
+        '을': '를',
+        '은': '는',
+        '이': '가',
+        '과': '와',
+        '으로': '로',
+        '이랑': '랑',
+        '이나': '나',
+        '이라도': '라도',
+        '으로부터': '로부터',
+        '은요': '는요',
+    }
     if name not in pairs:
         return Word(name, glue=True)
     final = final_of(before)
@@ -21,14 +31,15 @@ def particle(name: str, before: str) -> Word:
     return Word(pairs[name] if open_end else name, glue=True)
 
 
-def noun_phrase(choose: Chooser, *, depth: int = 0, plain: float = 0.42, key: str = 'nouns',
-                clauses: float = 0.22) -> Group:
+def noun_phrase(
+    choose: Chooser, *, depth: int = 0, plain: float = 0.42, key: str = 'nouns', clauses: float = 0.22
+) -> Group:
     """Return a noun phrase without its particle."""
     words: list[Word] = []
     if depth < 2 and choose.chance(clauses if depth == 0 else 0.10):
         words += _relative(choose, depth)
     if choose.chance(0.05):
-        words += say(choose.rng.choice(('저', '이', '그', '저', '그', '요', '저쪽', '이쪽')))
+        words += say(choose.word('demonstratives'))
     elif choose.chance(0.03):
         words += say(choose.word('owners'))
     if not choose.chance(plain):
@@ -39,15 +50,28 @@ def noun_phrase(choose: Chooser, *, depth: int = 0, plain: float = 0.42, key: st
         words += say(choose.word('counts'))
     elif depth == 0 and choose.chance(0.012):
         words.append(Word('들', glue=True))
-    link([word for word in words if word is not head and 'modifier' not in word.links and not word.glue],
-         'modifier', [head])
+    link(
+        [word for word in words if word is not head and 'modifier' not in word.links and not word.glue],
+        'modifier',
+        [head],
+    )
     return Group(words, head)
 
 
 def _adjectives(choose: Chooser) -> list[Word]:
-    parts = [choose.word(key) for key, probability in (
-        ('superlatives', 0.10), ('ordinals', 0.10), ('comparatives', 0.02), ('sizes', 0.22), ('states', 0.15),
-        ('colours', 0.50), ('materials', 0.14)) if choose.chance(probability)]
+    parts = [
+        choose.word(key)
+        for key, probability in (
+            ('superlatives', 0.10),
+            ('ordinals', 0.10),
+            ('comparatives', 0.02),
+            ('sizes', 0.22),
+            ('states', 0.15),
+            ('colours', 0.50),
+            ('materials', 0.14),
+        )
+        if choose.chance(probability)
+    ]
     if choose.chance(0.3):
         choose.rng.shuffle(parts)
     return [word for part in parts for word in say(part)]
@@ -58,8 +82,7 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
     if draw < 0.17:
         words = say(korean_noun(choose.rng))
     elif draw < 0.22:
-        words = say(english_noun(choose.rng) if choose.chance(0.6) else choose.rng.choice(
-            ('A', 'B', 'LED', 'USB', 'PCB', 'HDMI 케이블', 'M3 나사', 'AA 건전지', 'A4 용지', 'C 블록', 'DVD', 'CD')))
+        words = say(english_noun(choose.rng) if choose.chance(0.6) else choose.word('latin'))
     elif draw < 0.27:
         words = say(choose.word('purposes')) + say(choose.noun(key))
     elif draw < 0.30:
@@ -68,7 +91,7 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
     elif draw < 0.33 and key == 'nouns':
         words = say(choose.word('things'))
     elif draw < 0.345 and key != 'liquid':
-        words = say(choose.noun(key)) + say(choose.rng.choice(('A', 'B', '1번', '2번', '1', '3')))
+        words = say(choose.noun(key)) + say(choose.word('numbers'))
     else:
         words = say(choose.noun(key))
     return words, words[-1]
@@ -81,18 +104,17 @@ def _relative(choose: Chooser, depth: int) -> list[Word]:
         return say(choose.word('clauses'))
     if kind == 'having':
         part = noun_phrase(choose, depth=depth + 2, key='nouns')
-        return part.all() + [particle('이', part.words[-1].text)] + say(choose.rng.choice(
-            ('달린', '든', '담긴', '붙은', '있는', '들어 있는', '그려진', '없는', '묻은', '가득 든', '들어간')))
+        return [*part.all(), particle('이', part.words[-1].text), *say(choose.word('having'))]
     if kind == 'at':
-        place = say(choose.rng.choice(('왼쪽', '오른쪽', '가운데', '앞쪽', '뒤쪽', '맨 왼쪽', '맨 위', '맨 아래', '저쪽', '구석', '아래', '위', '중앙',
-                                       '왼쪽에서 두 번째', '바닥', '맨 뒤', '가장 왼쪽', '제일 오른쪽', '저기', '여기', '거기', '옆', '앞', '뒤')))
-        return place + [Word('에', glue=True)] + say(choose.word('locative'))
-    other = noun_phrase(choose, depth=depth + 1, plain=0.55,
-                        key=choose.pick(nouns=5, surfaces=3, containers=2), clauses=0.1)
+        place = say(choose.word('spots'))
+        return [*place, Word('에', glue=True), *say(choose.word('locative'))]
+    other = noun_phrase(
+        choose, depth=depth + 1, plain=0.55, key=choose.pick(nouns=5, surfaces=3, containers=2), clauses=0.1
+    )
     words = other.all()
     if kind == 'between':
         second = noun_phrase(choose, depth=depth + 2, plain=0.6)
-        words += [particle(choose.rng.choice(('과', '과', '이랑', '하고')), words[-1].text)] + second.all()
+        words += [particle(choose.rng.choice(('과', '과', '이랑', '하고')), words[-1].text), *second.all()]
         return words + say('사이') + [Word('에', glue=True)] + say(choose.word('locative'))
     relation = say(choose.word('relations')) if kind != 'placed' or choose.chance(0.85) else []
     if kind == 'of':
@@ -110,22 +132,38 @@ def destination(choose: Chooser, kind: str) -> Group:
         words = say(choose.word('places'))
         if choose.chance(0.35):
             words = noun_phrase(choose, depth=1, plain=0.6, key='surfaces').all() + words
-        ending = choose.rng.choice(('에', '으로', '으로', '쪽으로', '에다', '까지', '에다가') if moving else ('에', '에', '에', '으로', '에다', '에다가'))
+        ending = choose.rng.choice(
+            ('에', '으로', '으로', '쪽으로', '에다', '까지', '에다가')
+            if moving
+            else ('에', '에', '에', '으로', '에다', '에다가')
+        )
     elif draw < (0.32 if moving else 0.18):
         words = say(choose.word('people'))
-        ending = choose.rng.choice(('에게', '한테', '에게', '한테', '께', '쪽으로'))
+        ending = choose.word('to_person')
     else:
         between = choose.chance(0.04)
-        words = noun_phrase(choose, depth=0 if choose.chance(0.5) else 1, plain=0.45, clauses=0.15,
-                            key=choose.pick(nouns=3, surfaces=4, containers=5)).all()
+        words = noun_phrase(
+            choose,
+            depth=0 if choose.chance(0.5) else 1,
+            plain=0.45,
+            clauses=0.15,
+            key=choose.pick(nouns=3, surfaces=4, containers=5),
+        ).all()
         words = [word for word in words if word.glue is False or word.text != '들']
         if between:
             second = noun_phrase(choose, depth=2, plain=0.6)
-            words += [particle(choose.rng.choice(('과', '과', '이랑', '하고')), words[-1].text)] + second.all() + say('사이')
+            words += [
+                particle(choose.rng.choice(('과', '과', '이랑', '하고')), words[-1].text),
+                *second.all(),
+                *say('사이'),
+            ]
         elif choose.chance(0.52):
             words += say(choose.word('relations'))
-        ending = choose.rng.choice(('으로', '으로', '으로', '에', '에', '까지', '쪽으로') if moving else
-                                   ('에', '에', '에', '에', '에', '에', '에다', '에다가', '으로'))
+        ending = choose.rng.choice(
+            ('으로', '으로', '으로', '에', '에', '까지', '쪽으로')
+            if moving
+            else ('에', '에', '에', '에', '에', '에', '에다', '에다가', '으로')
+        )
     tail: list[Word] = []
     if ending == '쪽으로':
         if words[-1].text.endswith('쪽'):
@@ -142,8 +180,10 @@ def source(choose: Chooser) -> Group:
     """Return where something is taken from; its particle is in ``tail``."""
     words = noun_phrase(choose, depth=1, plain=0.5, key=choose.pick(nouns=2, surfaces=4, containers=5)).all()
     if choose.chance(0.35):
-        words += say(choose.rng.choice(('안', '위', '속', '밑', '아래', '뒤', '옆', '안쪽', '앞', '바로 옆', '사이')))
-    ending = choose.rng.choices(('에서', '에서부터', '으로부터', '에 있는', '한테서'), (20, 0.7, 1.0, 0, 0.2))[0]
+        words += say(choose.word('insides'))
+    ending = choose.rng.choices(
+        ('에서', '에서부터', '으로부터', '에 있는', '한테서'), (20, 0.7, 1.0, 0, 0.2)
+    )[0]
     return _headed(words, 'source', [particle(ending, words[-1].text)])
 
 
@@ -167,15 +207,21 @@ def manner(choose: Chooser) -> list[Word]:
     elif kind == 'double':
         words = say(choose.word('degree'))
     elif kind == 'negated':
-        words = say(choose.template(choose.lists['negated']) + rng.choice(('지 않게', '지 않게', '지 않도록', '지 않도록', '지 말고', '지 않고', '지 않으면서'))
-                    + (' ' + choose.word('careful') if choose.chance(0.3) else ''))
+        words = say(
+            choose.template(choose.lists['negated'])
+            + choose.word('negations')
+            + (' ' + choose.word('careful') if choose.chance(0.3) else '')
+        )
         if choose.chance(0.15):
-            words = say(rng.choice(('절대', '최대한', '되도록', '가능하면', '혹시라도', '하나도'))) + words
+            words = say(choose.word('never_manner')) + words
     elif kind == 'object':
         other = noun_phrase(choose, depth=2)
         mark(other.words, '', avoid=True)
-        words = other.all() + [particle(rng.choice(('을', '을', '은')), other.words[-1].text)] + say(
-            choose.word('negated_object') + rng.choice(('지 않고', '지 않게', '지 않도록', '지 말고')))
+        words = [
+            *other.all(),
+            particle(rng.choice(('을', '을', '은')), other.words[-1].text),
+            *say(choose.word('negated_object') + rng.choice(('지 않고', '지 않게', '지 않도록', '지 말고'))),
+        ]
     elif kind == 'loop':
         words = say(choose.word('while'))
     else:

@@ -10,7 +10,7 @@ _RIEUL, _NIEUN, _BIEUP, _SSANG_SIOT, _MIEUM = 8, 4, 17, 20, 16
 
 
 def final_of(text: str) -> int:
-    """Return the final consonant of the last syllable: its jamo number, 0 for none (and for other scripts)."""
+    """Return the number of the last syllable's final consonant; 0 for none and for other scripts."""
     code = ord(text[-1]) - _BASE
     return code % 28 if 0 <= code < 11172 else 0
 
@@ -22,9 +22,7 @@ def with_final(text: str, final: int) -> str:
 
 
 class Verb:
-    """
-    A verb: ``stem`` (집), ``eo`` (집어), and for irregular ones ``eu``, the stem before -(으) (주우).
-    """
+    """A verb: ``stem`` (집), ``eo`` (집어); ``eu`` (주우) is an irregular stem before -(으)."""
 
     def __init__(self, stem: str, eo: str, eu: str = '') -> None:
         self.stem = stem
@@ -71,20 +69,26 @@ def pick_verb(choose: Chooser, kind: str) -> Verb:
 
 
 def inflect(choose: Chooser, verb: Verb, pattern: str) -> str:
-    """
-    Return the verb in a form of the word list ("{eo}_주세요").
+    """Return the verb in a form of the word list ("{eo}_주세요").
 
     The auxiliary 주다 melts into a verb that ends in it: 가져다주 + 주세요 is 가져다주세요.
     """
     if verb.stem.endswith('주') and len(verb.stem) > 1 and pattern.startswith('{eo}_'):
-        helper = pattern[len('{eo}_'):]
+        helper = pattern[len('{eo}_') :]
         if '주' <= helper[0] <= '줳':
             return verb.stem[:-1] + helper
     if pattern.startswith('{eu}'):
-        return verb.eu_form(pattern[len('{eu}'):])
+        return verb.eu_form(pattern[len('{eu}') :])
     gap = ' ' if choose.chance(0.55) else ''
-    return pattern.replace('_', gap).format(stem=verb.stem, eo=verb.eo, n=verb.adnominal(), l=verb.prospective(),
-                                            m=verb.nominal(), plain=verb.plain(), formal=verb.formal())
+    return pattern.replace('_', gap).format(
+        stem=verb.stem,
+        eo=verb.eo,
+        n=verb.adnominal(),
+        l=verb.prospective(),
+        m=verb.nominal(),
+        plain=verb.plain(),
+        formal=verb.formal(),
+    )
 
 
 def final_form(choose: Chooser, verb: Verb) -> tuple[str, bool]:

@@ -17,8 +17,11 @@ def foreign(choose: Chooser) -> tuple[list[Word], int]:
     parts = [rng.choice(lists['verbs']), rng.choice(lists['objects'])]
     parts += rng.sample(lists['places'], rng.choice((0, 1, 1, 2)))
     if rng.random() < 0.3:
-        parts += [rng.choice(('und', 'et', 'y', 'e', 'en', 've', 'i', 'och', 'dann', 'puis', 'luego')), rng.choice(lists['verbs']),
-                  rng.choice(lists['objects'])]
+        parts += [
+            rng.choice(load_words('negatives')['foreign_and']),
+            rng.choice(lists['verbs']),
+            rng.choice(lists['objects']),
+        ]
     if rng.random() < 0.15:
         rng.shuffle(parts)
     return say(' '.join(parts)) + _stop(rng), KINDS.index('foreign')
@@ -35,8 +38,10 @@ def chat(choose: Chooser, language: str) -> tuple[list[Word], int]:
         return say(_noise(rng)), KINDS.index('other')
     template = rng.choice(lists[f'statement_{language}'])
     predicate = rng.choice(lists[f'predicates_{language}'])
-    nouns = [choose.noun() if rng.random() < 0.85 else (korean_noun if language == 'ko' else english_noun)(rng)
-             for _ in range(2)]
+    nouns = [
+        choose.noun() if rng.random() < 0.85 else (korean_noun if language == 'ko' else english_noun)(rng)
+        for _ in range(2)
+    ]
     if language == 'en':
         return say(template.format(n=nouns[0], m=nouns[1], a=predicate)) + _stop(rng), KINDS.index('other')
     words = [word for part in template.split() for word in _inflected(part, nouns, predicate)]
@@ -45,10 +50,10 @@ def chat(choose: Chooser, language: str) -> tuple[list[Word], int]:
 
 def _inflected(part: str, nouns: list[str], predicate: str) -> list[Word]:
     """Fill "{n:을}" with a noun and the particle that fits."""
-    for name, noun in zip('nm', nouns):
+    for name, noun in zip('nm', nouns, strict=False):
         start = f'{{{name}:'
         if part.startswith(start):
-            mark_, rest = part[len(start):].split('}', 1)
+            mark_, rest = part[len(start) :].split('}', 1)
             words = say(noun)
             return [*words, particle(mark_, words[-1].text), *([Word(rest, glue=True)] if rest else [])]
     return say(predicate if part == '{a}' else part)
@@ -70,18 +75,24 @@ def _stop(rng: random.Random) -> list[Word]:
 def _noise(rng: random.Random) -> str:
     kind = rng.randrange(6)
     if kind == 0:
-        return ' '.join(''.join(rng.choice('abcdefghijklmnopqrstuvwxyz') for _ in range(rng.randint(1, 10)))
-                        for _ in range(rng.randint(1, 6)))
+        return ' '.join(
+            ''.join(rng.choice('abcdefghijklmnopqrstuvwxyz') for _ in range(rng.randint(1, 10)))
+            for _ in range(rng.randint(1, 6))
+        )
     if kind == 1:
-        return ' '.join(''.join(chr(rng.randint(0xAC00, 0xD7A3)) for _ in range(rng.randint(1, 5)))
-                        for _ in range(rng.randint(1, 5)))
+        return ' '.join(
+            ''.join(chr(rng.randint(0xAC00, 0xD7A3)) for _ in range(rng.randint(1, 5)))
+            for _ in range(rng.randint(1, 5))
+        )
     if kind == 2:
         return ''.join(rng.choice('ㅋㅎㅠㅜㄱㄴㅇㄹㅁㅂㅅㅈㅏㅣㅓㅗ') for _ in range(rng.randint(1, 12)))
     if kind == 3:
-        return ' '.join(rng.choice(('asdf', 'qwer', 'zxcv', 'hjkl', 'foo', 'bar', 'x', 'aaa', 'test', 'null', '12', 'id', 'ㅁㄴㅇㄹ', '7'))
-                        for _ in range(rng.randint(1, 5)))
+        return ' '.join(rng.choice(load_words('negatives')['keyboard']) for _ in range(rng.randint(1, 5)))
     if kind == 4:
-        return rng.choice(('x = y + 1', 'for i in range(10): print(i)', 'SELECT * FROM users', 'http www example com', 'import numpy as np',
-                           'git commit -m fix', 'def f(x): return x', 'a b c d e f g', '{"a": 1}', 'rm -rf build', 'qwertyuiop',
-                           'ABC DEF GHI', 'e = m c 2', 'lorem ipsum', 'foo@example.com', 'std::vector<int> v', 'hello world'))
-    return ''.join(rng.choice('!@#$%^&*()_+-=[]{};:,.<>/?0123456789abcxyz ') for _ in range(rng.randint(3, 25))).strip() or '?'
+        return rng.choice(load_words('negatives')['code'])
+    return (
+        ''.join(
+            rng.choice('!@#$%^&*()_+-=[]{};:,.<>/?0123456789abcxyz ') for _ in range(rng.randint(3, 25))
+        ).strip()
+        or '?'
+    )

@@ -17,18 +17,17 @@ _PARTS = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_")
 
 @dataclass(eq=False)
 class Word:
-    """
-    A word, particle or mark of a generated command.
+    """A word, particle or mark of a generated command.
 
     ``span`` names the span that the word belongs to (None: none); neighbours with the same span are one
     span. ``links`` holds, for each head, the words that this one attends to; none means itself.
     """
 
     text: str
-    glue: bool = False          # written onto the word before it, without a space
+    glue: bool = False  # written onto the word before it, without a space
     role: str = ''
     span: object = None
-    avoid: bool = False         # part of what must not be done or touched
+    avoid: bool = False  # part of what must not be done or touched
     links: dict[str, list[Word]] = field(default_factory=dict)
 
 
@@ -48,8 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Sample:
-    """
-    A text with the answer.
+    """A text with the answer.
 
     ``labels`` (one a character): 0 outside, 1 + 2 r where a span of role r begins, 2 + 2 r inside it.
     ``avoid`` (one a character). ``pieces``: [start, end) of each word. ``heads``: for each head, for
@@ -100,7 +98,7 @@ def write(words: Sequence[Word], language: str, kind: int, rng: random.Random, *
     wide = noise and rng.random() < 0.02
     text, labels, avoid, pieces = '', [], [], []
     before: Word | None = None
-    for word, written in zip(words, texts):
+    for word, written in zip(words, texts, strict=False):
         glue = word.glue
         if noise and not glue and gap_out and before is not None and rng.random() < 0.25:
             glue = before.text not in '.,!?;'
@@ -116,8 +114,13 @@ def write(words: Sequence[Word], language: str, kind: int, rng: random.Random, *
         avoid += [word.avoid] * len(written)
         before = word
     place = {id(word): index for index, word in enumerate(words)}
-    heads = {head: [[place[id(key)] for key in word.links.get(head, ()) if id(key) in place] or [index]
-                    for index, word in enumerate(words)] for head in HEADS}
+    heads = {
+        head: [
+            [place[id(key)] for key in word.links.get(head, ()) if id(key) in place] or [index]
+            for index, word in enumerate(words)
+        ]
+        for head in HEADS
+    }
     return Sample(text, language, kind, labels, avoid, pieces, heads)
 
 

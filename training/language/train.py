@@ -1,5 +1,4 @@
-"""
-Train the language model: ``python -m training.language.train``.
+"""Train the language model: ``python -m training.language.train``.
 
 Seeded, resumable (run it again after a break), one core. Writes the weights into the package and what
 happened into ``training/language/results``.
@@ -40,13 +39,14 @@ def losses(network: LanguageNetwork, batch: Batch) -> dict[str, Tensor]:
     starts = functional.binary_cross_entropy_with_logits(cut, batch.starts, reduction='none')
     avoid = functional.binary_cross_entropy_with_logits(answer.avoid.float(), batch.avoid, reduction='none')
     real = batch.real.float()
-    attention = answer.attention[:, :len(HEADS)].float()
+    attention = answer.attention[:, : len(HEADS)].float()
     rows = -(batch.heads * (attention + 1e-6).log()).sum(-1)
     known = batch.heads.sum(-1)
-    linked = known * (1 + 2 * (1 - batch.heads.diagonal(dim1=-2, dim2=-1)))    # a link counts three times
+    linked = known * (1 + 2 * (1 - batch.heads.diagonal(dim1=-2, dim2=-1)))  # a link counts three times
     return {
-        'labels': functional.cross_entropy(answer.labels.float().flatten(0, 1), batch.labels.flatten(),
-                                           ignore_index=-100),
+        'labels': functional.cross_entropy(
+            answer.labels.float().flatten(0, 1), batch.labels.flatten(), ignore_index=-100
+        ),
         'starts': (starts * inner).sum() / inner.sum().clamp(min=1),
         'avoid': (avoid * real).sum() / real.sum(),
         'heads': (rows * linked).sum() / linked.sum().clamp(min=1),
@@ -60,11 +60,11 @@ def held_out_f1(network: LanguageNetwork, rows: list[Sample]) -> float:
     network.eval()
     right = found = wanted = 0
     for start in range(0, len(rows), 50):
-        part = rows[start:start + 50]
+        part = rows[start : start + 50]
         batch = collate(part)
         answer = network(network.characters(batch.characters), batch.real, batch.bounds, batch.piece)
-        for row, scores in zip(part, answer.labels.log_softmax(-1).numpy()):
-            have = set(spans_of(row.text, best_labels(scores[:len(row.text)])))
+        for row, scores in zip(part, answer.labels.log_softmax(-1).numpy(), strict=False):
+            have = set(spans_of(row.text, best_labels(scores[: len(row.text)])))
             want = set(spans_of(row.text, row.labels))
             right, found, wanted = right + len(have & want), found + len(have), wanted + len(want)
     network.train()
@@ -90,7 +90,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         network.load_state_dict(state['network'])
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
-    test = [sample for _, sample in zip(range(400), samples(99, test=True))]
+    test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
     stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
@@ -112,17 +112,30 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         for name, part in parts.items():
             sums[name] += part.item()
         if step % options.every == 0 or step == options.steps:
-            entry = {'step': step, 'cpu_s': round(time.process_time() - began, 1),
-                     'f1': round(held_out_f1(network, test), 4),
-                     **{name: round(value / options.every, 4) for name, value in sums.items()}}
+            entry = {
+                'step': step,
+                'cpu_s': round(time.process_time() - began, 1),
+                'f1': round(held_out_f1(network, test), 4),
+                **{name: round(value / options.every, 4) for name, value in sums.items()},
+            }
             log.append(entry)
             tqdm.write(json.dumps(entry))
             sums = dict.fromkeys(sums, 0.0)
-            torch.save({'network': network.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step, 'log': log}, checkpoint)
+            torch.save(
+                {
+                    'network': network.state_dict(),
+                    'optimizer': optimizer.state_dict(),
+                    'step': step,
+                    'log': log,
+                },
+                checkpoint,
+            )
             save(network, options.weights)
     bar.close()
     if step > done:
-        (HERE / 'results' / 'learning_curve.json').write_text(json.dumps(log, indent=1) + '\n', encoding='utf-8')
+        (HERE / 'results' / 'learning_curve.json').write_text(
+            json.dumps(log, indent=1) + '\n', encoding='utf-8'
+        )
     return network
 
 
@@ -133,7 +146,9 @@ def save(network: LanguageNetwork, path: str) -> None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--steps', type=int, default=6000)
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')

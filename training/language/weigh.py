@@ -1,5 +1,4 @@
-"""
-What each word is worth, by leaving it out; taught to an output of the network.
+"""What each word is worth, by leaving it out; taught to an output of the network.
 
 The weight of word i is sqrt(D_i / max_j D_j), where D_i is how much of the answer goes when the word is
 left out of the text: what the word itself said (its chance of having a role, and of being linked to
@@ -37,8 +36,7 @@ MOST_WORDS = 30
 
 @torch.inference_mode()
 def occlusion_weights(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
-    """
-    Return the weight of each piece, (T,) 0..1, by leaving each out in turn.
+    """Return the weight of each piece, (T,) 0..1, by leaving each out in turn.
 
     :param pieces: [start, end) of each; the pieces of what remains are kept as they are.
     """
@@ -53,11 +51,11 @@ def occlusion_weights(network: LanguageNetwork, text: str, pieces: list[tuple[in
     for index in range(count):
         others = [place for place in range(count) if place != index]
         own = 1 - roles[0, index, 0] + (1 - heads[0, :, index, index]).sum()
-        moved = (roles[0, others] - roles[index + 1, :count - 1]).abs().sum() / 2
-        moved += (avoid[0, others] - avoid[index + 1, :count - 1]).abs().sum()
+        moved = (roles[0, others] - roles[index + 1, : count - 1]).abs().sum() / 2
+        moved += (avoid[0, others] - avoid[index + 1, : count - 1]).abs().sum()
         before = heads[0][:, others]
         # what went to the word itself is lost; the rest is compared with the answer without it
-        moved += (before[:, :, others] - heads[index + 1, :, :count - 1, :count - 1]).abs().sum() / 2
+        moved += (before[:, :, others] - heads[index + 1, :, : count - 1, : count - 1]).abs().sum() / 2
         moved += before[:, :, index].sum() / 2
         lost[index] = own + moved
     return (lost / lost.max().clamp(min=1e-6)).sqrt()
@@ -66,22 +64,27 @@ def occlusion_weights(network: LanguageNetwork, text: str, pieces: list[tuple[in
 def _without(text: str, pieces: list[tuple[int, int]], index: int) -> tuple[str, list[tuple[int, int]]]:
     start, end = pieces[index]
     if end < len(text) and text[end].isspace() and (start == 0 or text[start - 1].isspace()):
-        end += 1    # not two spaces
+        end += 1  # not two spaces
     shift = end - start
-    return text[:start] + text[end:], [(a - shift, b - shift) if a >= end else (a, b)
-                                       for place, (a, b) in enumerate(pieces) if place != index]
+    return text[:start] + text[end:], [
+        (a - shift, b - shift) if a >= end else (a, b)
+        for place, (a, b) in enumerate(pieces)
+        if place != index
+    ]
 
 
-def _answers(network: LanguageNetwork, texts: list[str], cuts: list[list[tuple[int, int]]]) -> tuple[Tensor, Tensor, Tensor]:
+def _answers(
+    network: LanguageNetwork, texts: list[str], cuts: list[list[tuple[int, int]]]
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return, a text: role probabilities of each piece (outside first), chance of avoid, named heads."""
     size, length, count = len(texts), max(map(len, texts)), max(map(len, cuts))
     characters = torch.zeros(size, length, 6, dtype=torch.long)
     bounds = torch.full((size, count, 2), -1)
     piece = torch.zeros(size, length, dtype=torch.long)
-    for index, (text, cut) in enumerate(zip(texts, cuts)):
+    for index, (text, cut) in enumerate(zip(texts, cuts, strict=False)):
         if cut:
-            characters[index, :len(text)] = torch.from_numpy(encode(text))
-            bounds[index, :len(cut)], piece[index, :len(text)] = piece_tensors(cut, len(text))
+            characters[index, : len(text)] = torch.from_numpy(encode(text))
+            bounds[index, : len(cut)], piece[index, : len(text)] = piece_tensors(cut, len(text))
     real = characters[..., 0] > 0
     answer = network(network.characters(characters), real, bounds, piece)
     chances = answer.labels.softmax(-1)
@@ -91,17 +94,21 @@ def _answers(network: LanguageNetwork, texts: list[str], cuts: list[list[tuple[i
         for place, (start, end) in enumerate(cut):
             roles[index, place] = by_role[index, start:end].mean(0)
             avoid[index, place] = answer.avoid[index, start:end].sigmoid().mean()
-    return roles, avoid, answer.attention[:, :len(HEADS)]
+    return roles, avoid, answer.attention[:, : len(HEADS)]
 
 
 def word_states(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
     """Return what the weight output sees of each piece, (T, hidden_dim)."""
     kept: list[Tensor] = []
-    hook = network.word_norm.register_forward_hook(lambda module, inputs, output: kept.append(output[0].detach()))
+    hook = network.word_norm.register_forward_hook(
+        lambda module, inputs, output: kept.append(output[0].detach())
+    )
     characters = torch.from_numpy(encode(text)).unsqueeze(0)
     bounds, piece = piece_tensors(pieces, len(text))
     with torch.no_grad():
-        network(network.characters(characters), characters[..., 0] > 0, bounds.unsqueeze(0), piece.unsqueeze(0))
+        network(
+            network.characters(characters), characters[..., 0] > 0, bounds.unsqueeze(0), piece.unsqueeze(0)
+        )
     hook.remove()
     return kept[0]
 
@@ -110,8 +117,11 @@ def teach(network: LanguageNetwork, count: int, seed: int) -> dict[str, float]:
     """Train the weight output on ``count`` commands; return how well it does on others."""
     network.eval()
     torch.manual_seed(seed)
-    rows = [row for row in islice(samples(seed, negatives_too=False), count * 2)
-            if 2 < len(row.pieces) <= MOST_WORDS][:count]
+    rows = [
+        row
+        for row in islice(samples(seed, negatives_too=False), count * 2)
+        if 2 < len(row.pieces) <= MOST_WORDS
+    ][:count]
     states, weights = [], []
     for row in tqdm(rows, unit='command', disable=None):
         weights.append(occlusion_weights(network, row.text, row.pieces).clone())
@@ -133,13 +143,19 @@ def teach(network: LanguageNetwork, count: int, seed: int) -> dict[str, float]:
         given = torch.sigmoid(network.weigh(torch.cat(states[split:])).squeeze(-1))
     true = torch.cat(weights[split:])
     correlation = torch.corrcoef(torch.stack((given, true)))[0, 1]
-    return {'commands': len(rows), 'words': len(true), 'mean_error': round(float((given - true).abs().mean()), 4),
-            'correlation': round(float(correlation), 4)}
+    return {
+        'commands': len(rows),
+        'words': len(true),
+        'mean_error': round(float((given - true).abs().mean()), 4),
+        'correlation': round(float(correlation), 4),
+    }
 
 
 def main() -> None:
     """Teach, write the weights back, and note how close the output comes."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument('--count', type=int, default=3000)
     options.add_argument('--seed', type=int, default=5)
     options.add_argument('--weights', default=str(WEIGHTS))
