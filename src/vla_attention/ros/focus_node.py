@@ -165,7 +165,7 @@ class FocusNode(PerceptionNode):
             if topic != 'depth':    # that no depth comes at all is said already
                 self.complain(topic, f'{name} has a publisher, but nothing comes from it')
         elif topic == 'depth':
-            self.complain(topic, f'no depth of the time of the image on {name}: the nearest stamp is '
+            self.complain(topic, f'{name} does not fit the image in time: the nearest stamp is '
                           f'{gap * 1e-6:.0f} ms away, slop is {self.parameters["slop"] * 1e3:.0f} ms '
                           '(are the clocks of both in step?)')
         else:

@@ -1,0 +1,292 @@
+"""focus_node at work: regions and depth in, things in space out; what is bad is refused in clear words."""
+
+import sys
+from array import array
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray, Detection3DArray
+from visualization_msgs.msg import Marker, MarkerArray
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks._tabletop import Thing, d435, render
+from vla_attention.focus import FocusRegion
+from vla_attention.focus.pose import rotation
+from vla_attention.ros.clouds import read_cloud
+from vla_attention.ros.detections import draw_labels, write_regions
+from vla_attention.ros.messages import read_array, write_image
+
+WIDTH, HEIGHT, FOCAL = 320, 240, 307.0
+FRAME = 'camera_color_optical_frame'
+CUP = Thing('cylinder', np.array([-0.08, 0.0, 0.05]), np.array([0.08, 0.08, 0.1]))
+BLOCK = Thing('box', np.array([0.1, 0.05, 0.03]), np.array([0.12, 0.06, 0.06]), 0.5)
+KNIFE = Thing('box', np.array([0.05, -0.12, 0.02]), np.array([0.14, 0.03, 0.04]), 0.1)
+TOPICS = {'focus/regions_3d': Detection3DArray, 'focus/target/points': PointCloud2,
+          'focus/destination/points': PointCloud2, 'focus/target/depth': Image,
+          'focus/target/camera_info': CameraInfo, 'focus/target/pose': PoseStamped,
+          'focus/destination/pose': PoseStamped, 'focus/markers': MarkerArray}
+
+
+class Bench:
+    """A camera and an attention node as the test wants them, and what focus_node says."""
+
+    def __init__(self, graph, **parameters) -> None:
+        self.graph = graph
+        self.process = graph.start('focus_node', **parameters)
+        self.scene = render((CUP, BLOCK, KNIFE), np.array([0.0, -0.45, 0.5]), FOCAL, (WIDTH, HEIGHT))
+        self.depth = d435(self.scene.depth, np.random.default_rng(0), FOCAL)
+        self.regions = [self.region(0, 'target', 'red cup', 7),
+                        self.region(1, 'destination', 'on the block', 8),
+                        self.region(2, 'avoid', 'knife', 9)]
+        make = graph.node.create_publisher
+        self.publish = {
+            'focus/regions': make(Detection2DArray, 'focus/regions', 5), 'depth': make(Image, 'depth', 5),
+            'camera_info': make(CameraInfo, 'camera_info', 5), 'image': make(Image, 'image', 5),
+            'focus/target/mask': make(Image, 'focus/target/mask', 5),
+            'focus/destination/mask': make(Image, 'focus/destination/mask', 5),
+            'focus/labels': make(Image, 'focus/labels', 5)}
+        self.got = {topic: graph.collect(kind, topic) for topic, kind in TOPICS.items()}
+        self.diagnostics: list = []
+        graph.node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 20)
+        graph.wait(lambda: all(each.get_subscription_count() for topic, each in self.publish.items()))
+        self.nanoseconds = graph.node.get_clock().now().nanoseconds
+
+    def _diagnosed(self, message):
+        self.diagnostics += [each for each in message.status if 'focus' in each.name]
+
+    def region(self, index, role, phrase, track):
+        visible = self.scene.instances == 2 + index
+        rows, columns = np.nonzero(visible)
+        box = (float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0)
+        return FocusRegion(role, phrase, 0.9, box, (float(columns.mean()), float(rows.mean())),
+                           visible * np.uint8(255), track)
+
+    def messages(self, encoding='32FC1'):
+        """Return one image's messages by topic, all of one new stamp."""
+        self.nanoseconds += 33_000_000
+        stamp = Time(sec=self.nanoseconds // 10 ** 9, nanosec=self.nanoseconds % 10 ** 9)
+        header = Header(stamp=stamp, frame_id=FRAME)
+        depth = self.depth if encoding == '32FC1' else (np.nan_to_num(self.depth) * 1000).astype(np.uint16)
+        info = CameraInfo(header=header, width=WIDTH, height=HEIGHT)
+        info.k = [FOCAL, 0.0, (WIDTH - 1) / 2, 0.0, FOCAL, (HEIGHT - 1) / 2, 0.0, 0.0, 1.0]
+        by_role = {role: next((each.mask for each in self.regions if each.role == role),
+                              np.zeros((HEIGHT, WIDTH), np.uint8)) for role in ('target', 'destination')}
+        return {'camera_info': info,
+                'image': write_image(np.full((HEIGHT, WIDTH, 3), (200, 30, 10), np.uint8), 'rgb8', header),
+                'depth': write_image(depth, encoding, header),
+                'focus/target/mask': write_image(by_role['target'], 'mono8', header),
+                'focus/destination/mask': write_image(by_role['destination'], 'mono8', header),
+                'focus/labels': write_image(draw_labels(self.regions, (WIDTH, HEIGHT)), 'mono16', header),
+                'focus/regions': write_regions(self.regions, header)}
+
+    def send(self, messages):
+        for topic, message in messages.items():
+            self.publish[topic].publish(message)
+
+    def answer(self, topic, change=None, encoding='32FC1'):
+        """Send images until one of them has an answer on the topic; return the answer and its header."""
+        sent = {}
+
+        def answered():
+            messages = self.messages(encoding)
+            if change is not None:
+                change(messages)
+            header = messages['focus/regions'].header
+            sent[header.stamp.sec, header.stamp.nanosec] = header
+            self.send(messages)
+            self.graph.spin(0.1)
+            for message in self.got[topic]:
+                have = message.markers[0].header if topic == 'focus/markers' else message.header
+                if (have.stamp.sec, have.stamp.nanosec) in sent:
+                    return message, sent[have.stamp.sec, have.stamp.nanosec]
+            return None
+        self.got[topic].clear()
+        return self.graph.wait(answered)
+
+    def complaint(self, words, change, encoding='32FC1'):
+        """Send bad images until diagnostics say so; return the status."""
+        def complained():
+            messages = self.messages(encoding)
+            change(messages)
+            self.send(messages)
+            self.graph.spin(0.1)
+            return next((each for each in reversed(self.diagnostics) if words in each.message), None)
+        self.diagnostics.clear()
+        for got in self.got.values():
+            got.clear()
+        return self.graph.wait(complained)
+
+
+@pytest.fixture(scope='module')
+def bench(shared_graph):
+    return Bench(shared_graph)
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+def test_boxes_are_where_the_things_are(bench, encoding):
+    message, header = bench.answer('focus/regions_3d', encoding=encoding)
+    assert message.header == header
+    assert [(each.id, each.results[0].hypothesis.class_id) for each in message.detections] == [
+        ('target/7', 'red cup'), ('destination/8', 'on the block'), ('avoid/9', 'knife')]
+    for index, detection in enumerate(message.detections):
+        assert detection.header == header
+        box = detection.bbox
+        center = [box.center.position.x, box.center.position.y, box.center.position.z]
+        np.testing.assert_allclose(center, bench.scene.center(index), atol=0.012)
+        size = [box.size.x, box.size.y, box.size.z]
+        np.testing.assert_allclose(size, bench.scene.things[index].size, atol=0.012)
+    turn = message.detections[1].bbox.center.orientation
+    along = rotation(np.array([turn.x, turn.y, turn.z, turn.w]))[:, 0]
+    assert abs(along @ bench.scene.axes(1)[:, 0]) > np.cos(np.radians(8))
+
+
+def test_the_cloud_is_dense_coloured_and_on_the_thing(bench):
+    def coloured():
+        message, header = bench.answer('focus/target/points')
+        points, colors = read_cloud(message)
+        return (message, header, points, colors) if colors is not None else None
+    message, header, points, colors = bench.graph.wait(coloured)    # colour is taken once points are
+    assert message.header == header and message.is_dense and message.height == 1
+    assert np.isfinite(points).all() and len(points) > 300
+    assert (colors == (200, 30, 10)).all()
+    columns = np.round(points[:, 0] / points[:, 2] * FOCAL + (WIDTH - 1) / 2).astype(int)
+    rows = np.round(points[:, 1] / points[:, 2] * FOCAL + (HEIGHT - 1) / 2).astype(int)
+    assert (bench.scene.instances[rows, columns] == 2).mean() > 0.95
+
+
+def test_the_pose_approaches_against_the_table(bench):
+    message, header = bench.answer('focus/target/pose')
+    assert message.header == header
+    turn = message.pose.orientation
+    axes = rotation(np.array([turn.x, turn.y, turn.z, turn.w]))
+    down = bench.scene.rotation @ np.array([0, 0, -1])
+    assert axes[:, 2] @ down > np.cos(np.radians(5))
+    place, _ = bench.answer('focus/destination/pose')
+    np.testing.assert_allclose([place.pose.position.x, place.pose.position.y, place.pose.position.z],
+                               bench.scene.center(1), atol=0.012)
+
+
+def test_masked_depth_comes_with_its_camera(bench):
+    message, header = bench.answer('focus/target/depth')
+    info, _ = bench.answer('focus/target/camera_info')
+    depth = read_array(message)
+    assert message.header == header and message.encoding == '32FC1' and depth.shape == (HEIGHT, WIDTH)
+    shown = np.isfinite(depth)
+    assert shown.sum() > 300 and (bench.scene.instances[shown] == 2).mean() > 0.9
+    assert (info.header.frame_id, info.width, info.k[0]) == (FRAME, WIDTH, FOCAL)
+
+
+def test_markers_show_boxes_labels_and_the_way(bench):
+    message, header = bench.answer('focus/markers')
+    assert message.markers[0].action == Marker.DELETEALL
+    kinds = {each.ns: each for each in message.markers[1:]}
+    assert set(kinds) == {'target/box', 'target/label', 'destination/box', 'destination/label', 'avoid/box',
+                          'avoid/label', 'arrow'}
+    assert all(each.header == header for each in message.markers)
+    red = kinds['avoid/box'].color
+    assert red.r > 0.9 and red.g < 0.2 and kinds['avoid/label'].text == 'avoid: knife'
+    assert len(kinds['arrow'].points) == 2
+
+
+def test_nothing_in_view_is_said_too(bench):
+    def empty(messages):
+        messages['focus/regions'].detections = []
+    assert bench.answer('focus/regions_3d', empty)[0].detections == []
+    cloud, _ = bench.answer('focus/target/points', empty)
+    assert cloud.width == 0 and [field.name for field in cloud.fields][:3] == ['x', 'y', 'z']
+
+
+def test_depth_a_little_late_and_no_colour(bench):
+    def change(messages):
+        del messages['image']
+        stamp = messages['depth'].header.stamp
+        later = Time(sec=stamp.sec, nanosec=stamp.nanosec + 1000)
+        messages['depth'].header = Header(frame_id=FRAME, stamp=later)
+    message, header = bench.answer('focus/regions_3d', change)
+    assert message.header == header and len(message.detections) == 3
+
+
+def shrink(messages):
+    messages['depth'] = write_image(np.ones((120, 160), np.float32), '32FC1', messages['depth'].header)
+
+
+def other_frame(messages):
+    messages['depth'].header = Header(stamp=messages['depth'].header.stamp, frame_id='depth_optical_frame')
+
+
+def without_focal_length(messages):
+    messages['camera_info'].k = [0.0] * 9
+
+
+def of_another_size(messages):
+    messages['camera_info'].width = 1280
+
+
+def as_colour(messages):
+    messages['depth'].encoding = 'rgb8'
+
+
+def cut_short(messages):
+    messages['depth'].data = array('B', bytes(100))
+
+
+def from_the_past(messages):
+    stamp = messages['depth'].header.stamp
+    messages['depth'].header = Header(frame_id=FRAME, stamp=Time(sec=stamp.sec - 100, nanosec=stamp.nanosec))
+
+
+def without_number(messages):
+    messages['focus/regions'].detections[0].id = 'cup'
+
+
+@pytest.mark.parametrize('change, words', [
+    (shrink, 'depth is 160x120, the image 320x240: remap `depth`'),
+    (other_frame, "depth is in frame 'depth_optical_frame', the image in 'camera_color_optical_frame'"),
+    (without_focal_length, 'camera_info: intrinsics: the focal length fx is 0.0'),
+    (of_another_size, 'camera_info is of 1280x240 pixels'),
+    (as_colour, 'depth: '),
+    (cut_short, 'depth: data has 100 bytes'),
+    (from_the_past, '/depth does not fit the image in time: the nearest stamp is 9'),
+    (without_number, "detections[0].id is 'cup'")])
+def test_bad_input_is_refused_with_one_clear_word(bench, change, words):
+    status = bench.complaint(words, change)
+    assert status.level != b'\0'
+    assert bench.got['focus/regions_3d'] == [] and bench.process.popen.poll() is None
+    assert bench.answer('focus/regions_3d')[0].detections       # and it works again
+
+
+def test_depth_without_a_reading_leaves_2d_and_says_why(bench):
+    def nothing(messages):
+        zeros = np.zeros((HEIGHT, WIDTH), np.float32)
+        messages['depth'] = write_image(zeros, '32FC1', messages['depth'].header)
+    bench.complaint('target/7 (red cup) stays in 2-D: 0 of', nothing)
+    assert bench.answer('focus/regions_3d', nothing)[0].detections == []
+    assert bench.answer('focus/target/points', nothing)[0].width == 0
+
+
+def test_stamps_that_start_over_do_not_silence_it(bench):
+    bench.answer('focus/regions_3d')
+    bench.nanoseconds -= 3600 * 10 ** 9
+    assert bench.answer('focus/regions_3d')[0].detections
+
+
+def test_a_frame_that_cannot_be_had_leaves_the_camera_frame(graph):
+    bench = Bench(graph, target_frame='base_link')
+    message, header = bench.answer('focus/regions_3d')
+    if message.header.frame_id == FRAME:
+        status = bench.complaint('stays in', lambda messages: None)
+        assert 'base_link' in status.message or 'tf2_ros is not installed' in status.message
+    assert message.header == header
+
+
+def test_without_camera_info_it_says_so(graph):
+    bench = Bench(graph)
+    bench.complaint('no camera_info on /camera_info yet', lambda messages: messages.pop('camera_info'))
+    assert bench.got['focus/regions_3d'] == []
