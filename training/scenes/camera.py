@@ -9,7 +9,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: ``pose`` (4, 4) optical frame to world, ``intrinsics`` (fx, fy, cx, cy), ``size`` (w, h)."""
+    """A pinhole camera.
+
+    ``pose`` (4, 4) optical frame to world, ``intrinsics`` (fx, fy, cx, cy), ``size`` (width, height).
+    """
 
     pose: np.ndarray
     intrinsics: tuple[float, float, float, float]
@@ -73,7 +76,8 @@ def draw_camera(rng: np.random.Generator, size: tuple[int, int], reach: float) -
     azimuth = -np.pi / 2 + rng.normal(0, 0.5)
     distance = reach / np.tan(angle / 2) * rng.uniform(0.95, 1.7) + 0.05
     target = np.array([rng.normal(0, 0.15) * reach, rng.normal(0, 0.15) * reach, 0.03])
-    eye = target + distance * np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth),
-                                        np.sin(elevation)])
+    eye = target + distance * np.array(
+        [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
+    )
     middle = (width / 2 + rng.normal(0, 0.01) * width, height / 2 + rng.normal(0, 0.01) * height)
     return Camera(look_at(eye, target, roll=rng.normal(0, 0.03)), (focal, focal, *middle), size)

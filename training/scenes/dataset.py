@@ -1,9 +1,9 @@
 """Write scenes to a folder, in parallel and resumably, and read them back.
 
-A folder holds ``images/`` (JPEG or PNG), ``instances/`` (PNG, 8 bit: ids), with depth ``depth/`` (PNG, 16 bit:
-millimetres, 0 for no reading), and ``labels.jsonl``: one object a scene with ``seed``, ``image``, ``instances``,
-``depth`` (paths from the folder), ``intrinsics`` [fx, fy, cx, cy], ``camera_pose`` (4 rows), ``objects`` and
-``phrases`` (the fields of SceneObject and ScenePhrase).
+A folder holds ``images/`` (JPEG or PNG), ``instances/`` (PNG, 8 bit: ids), with depth ``depth/`` (PNG,
+16 bit: millimetres, 0 for no reading), and ``labels.jsonl``: one object a scene with ``seed``, ``image``,
+``instances``, ``depth`` (paths from the folder), ``intrinsics`` [fx, fy, cx, cy], ``camera_pose`` (4 rows),
+``objects`` and ``phrases`` (the fields of SceneObject and ScenePhrase).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def write_dataset(job: Job, seeds: Sequence[int], *, processes: int = 1, progres
     for name in ('images', 'instances', *(['depth'] if job.depth else [])):
         (folder / name).mkdir(parents=True, exist_ok=True)
     labels = folder / 'labels.jsonl'
-    done = {record['seed'] for record in read_labels(folder)} if labels.exists() else set()
+    done = _resume(labels)
     missing = [(job, seed) for seed in seeds if seed not in done]
     if not missing:
         return 0.0
@@ -59,6 +59,16 @@ def write_dataset(job: Job, seeds: Sequence[int], *, processes: int = 1, progres
     return len(missing) / (time.perf_counter() - begin)
 
 
+def _resume(labels: Path) -> set[int]:
+    """Return the seeds that are done, and cut off a last line that an interrupted run left half-written."""
+    if not labels.exists():
+        return set()
+    whole = labels.read_bytes().rpartition(b'\n')
+    if whole[2]:
+        labels.write_bytes(whole[0] + whole[1])
+    return {record['seed'] for record in read_labels(labels.parent)}
+
+
 def read_labels(folder: str | Path) -> Iterator[dict[str, Any]]:
     """Yield the label of every whole line of a folder's ``labels.jsonl``."""
     with (Path(folder) / 'labels.jsonl').open(encoding='utf-8') as lines:
@@ -68,32 +78,60 @@ def read_labels(folder: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def load_scene(folder: str | Path, record: dict[str, Any]) -> Scene:
-    """Read one scene of a folder back; without depth in the folder, depth is zero."""
+    """Read one scene of a folder back; without depth in the folder, depth is zero.
+
+    :raises OSError: a picture of the scene cannot be read.
+    """
     folder = Path(folder)
-    image = cv2.cvtColor(cv2.imread(str(folder / record['image']), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    instances = cv2.imread(str(folder / record['instances']), cv2.IMREAD_UNCHANGED).astype(np.int32)
+    image = cv2.cvtColor(_read(folder / record['image'], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    instances = _read(folder / record['instances'], cv2.IMREAD_UNCHANGED).astype(np.int32)
     depth = np.zeros(instances.shape, np.float32)
     if record.get('depth'):
-        depth = cv2.imread(str(folder / record['depth']), cv2.IMREAD_UNCHANGED).astype(np.float32) / 1000
-    arrays = ('center', 'size', 'orientation')
-    objects = tuple(SceneObject(**{name: np.array(value) if name in arrays else
-                                   tuple(value) if name == 'box2d' else value for name, value in entry.items()})
-                    for entry in record['objects'])
-    phrases = tuple(ScenePhrase(**{**entry, 'needs': tuple(entry['needs'])}) for entry in record['phrases'])
-    return Scene(record['seed'], image, depth, instances, tuple(record['intrinsics']),
-                 np.array(record['camera_pose']), objects, phrases)
+        depth = (_read(folder / record['depth'], cv2.IMREAD_UNCHANGED) / 1000).astype(np.float32)
+    fx, fy, cx, cy = record['intrinsics']
+    return Scene(
+        seed=record['seed'],
+        image=image,
+        depth=depth,
+        instances=instances,
+        intrinsics=(fx, fy, cx, cy),
+        camera_pose=np.array(record['camera_pose']),
+        objects=tuple(_object(entry) for entry in record['objects']),
+        phrases=tuple(
+            ScenePhrase(**{**entry, 'needs': tuple(entry['needs'])}) for entry in record['phrases']
+        ),
+    )
+
+
+def _object(entry: dict[str, Any]) -> SceneObject:
+    arrays = {name: np.array(entry[name]) for name in ('center', 'size', 'orientation')}
+    return SceneObject(**{**entry, **arrays, 'box2d': tuple(entry['box2d'])})
+
+
+def _read(path: Path, flags: int) -> np.ndarray:
+    picture = cv2.imread(str(path), flags)
+    if picture is None:
+        raise OSError(f'cannot read the picture {path}')
+    return np.asarray(picture)
 
 
 def label(scene: Scene, job: Job) -> dict[str, Any]:
     """Return a scene's line of ``labels.jsonl``."""
     name = f'{scene.seed:07d}'
     return {
-        'seed': scene.seed, 'image': f'images/{name}.{"jpg" if job.jpeg else "png"}',
-        'instances': f'instances/{name}.png', 'depth': f'depth/{name}.png' if job.depth else None,
+        'seed': scene.seed,
+        'image': f'images/{name}.{"jpg" if job.jpeg else "png"}',
+        'instances': f'instances/{name}.png',
+        'depth': f'depth/{name}.png' if job.depth else None,
         'intrinsics': [round(value, 4) for value in scene.intrinsics],
         'camera_pose': np.round(scene.camera_pose, 6).tolist(),
-        'objects': [{name: np.round(value, 5).tolist() if isinstance(value, np.ndarray) else value
-                     for name, value in dataclasses.asdict(thing).items()} for thing in scene.objects],
+        'objects': [
+            {
+                name: np.round(value, 5).tolist() if isinstance(value, np.ndarray) else value
+                for name, value in dataclasses.asdict(thing).items()
+            }
+            for thing in scene.objects
+        ],
         'phrases': [dataclasses.asdict(phrase) for phrase in scene.phrases],
     }
 
@@ -132,4 +170,5 @@ def _shown(results: Any, total: int, progress: bool) -> Any:
     if not progress:
         return results
     from tqdm import tqdm
+
     return tqdm(results, total=total, unit='image', disable=None)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes import kinds_desk, kinds_food, kinds_kitchen
+from training.scenes import (
+    kinds_cooking,
+    kinds_dishes,
+    kinds_food,
+    kinds_home,
+    kinds_office,
+    kinds_packages,
+    kinds_tools,
+)
 from training.scenes.kind import Kind
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (*kinds_kitchen.KINDS, *kinds_food.KINDS, *kinds_desk.KINDS)}
+MODULES = (kinds_cooking, kinds_dishes, kinds_food, kinds_home, kinds_office, kinds_packages, kinds_tools)
+KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}
 
 
 def draw_kind(rng: np.random.Generator) -> Kind:

@@ -18,8 +18,8 @@ from training.scenes.sensor import develop, measure_depth
 from training.scenes.tracer import Surroundings, World
 
 SPLITS = ('train', 'test')
-FREE = 0.15         # metres that the camera keeps from every thing's ball
-MIN_PIXELS = 6      # fewer visible pixels and a thing counts as not in view
+FREE = 0.15  # metres that the camera keeps from every thing's ball
+MIN_PIXELS = 6  # fewer visible pixels and a thing counts as not in view
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,14 @@ class Setting:
         return World(parts, ids)
 
 
-def make_scene(seed: int, *, size: tuple[int, int] = (320, 240), split: str = 'train', depth_noise: bool = True,
-               sensor_noise: bool = True) -> Scene:
+def make_scene(
+    seed: int,
+    *,
+    size: tuple[int, int] = (320, 240),
+    split: str = 'train',
+    depth_noise: bool = True,
+    sensor_noise: bool = True,
+) -> Scene:
     """Generate one scene; the same arguments give the same scene.
 
     Textures take photographs where a folder of them is found (see :mod:`training.scenes.textures`); with
@@ -57,8 +63,9 @@ def make_scene(seed: int, *, size: tuple[int, int] = (320, 240), split: str = 't
     rng = generator(seed, split)
     setting = make_setting(rng, size, split)
     picture = render(setting.world(), setting.camera, setting.around, rng)
-    return photograph(seed, setting.items, setting.camera, picture, rng, depth_noise=depth_noise,
-                      sensor_noise=sensor_noise)
+    return photograph(
+        seed, setting.items, setting.camera, picture, rng, depth_noise=depth_noise, sensor_noise=sensor_noise
+    )
 
 
 def generator(seed: int, split: str) -> np.random.Generator:
@@ -82,7 +89,10 @@ def make_setting(rng: np.random.Generator, size: tuple[int, int], split: str) ->
     items, reach = lay_out(rng, held_out=held_out)
     camera = draw_camera(rng, size, reach)
     for _ in range(20):
-        if all(np.linalg.norm(item.middle - camera.pose[:3, 3]) > np.linalg.norm(item.half) + FREE for item in items):
+        if all(
+            np.linalg.norm(item.middle - camera.pose[:3, 3]) > np.linalg.norm(item.half) + FREE
+            for item in items
+        ):
             break
         camera = draw_camera(rng, size, reach)
     fixed = room.furniture(rng, camera, reach, held_out=held_out)
@@ -98,21 +108,32 @@ def _hides(visitors: list[Part], camera: Camera) -> bool:
     return bool((hits.found & (hits.distance < FREE)).any() or hits.found.mean() > 0.3)
 
 
-def photograph(seed: int, items: tuple[Item, ...], camera: Camera, picture: Render, rng: np.random.Generator, *,
-               depth_noise: bool, sensor_noise: bool, with_phrases: bool = True) -> Scene:
+def photograph(
+    seed: int,
+    items: tuple[Item, ...],
+    camera: Camera,
+    picture: Render,
+    rng: np.random.Generator,
+    *,
+    depth_noise: bool,
+    sensor_noise: bool,
+    with_phrases: bool = True,
+) -> Scene:
     """Turn a render into a scene with its ground truth."""
     seen = describe(items, camera, picture.instances)
-    instances = np.where(np.isin(picture.instances, [thing.object.id for thing in seen]), picture.instances, 0)
-    style = rng if sensor_noise else _Still()
+    instances = np.where(
+        np.isin(picture.instances, [thing.object.id for thing in seen]), picture.instances, 0
+    )
     return Scene(
         seed=seed,
-        image=develop(picture.light, style),
+        image=develop(picture.light, rng if sensor_noise else None),
         depth=measure_depth(picture.depth, rng) if depth_noise else picture.depth,
         instances=instances.astype(np.int32),
         intrinsics=camera.intrinsics,
         camera_pose=camera.pose,
         objects=tuple(thing.object for thing in seen),
-        phrases=tuple(write_phrases(seen, camera.size, rng)) if with_phrases else ())
+        phrases=tuple(write_phrases(seen, camera.size, rng)) if with_phrases else (),
+    )
 
 
 def describe(items: tuple[Item, ...], camera: Camera, instances: np.ndarray) -> list[Seen]:
@@ -127,37 +148,52 @@ def describe(items: tuple[Item, ...], camera: Camera, instances: np.ndarray) -> 
             continue
         visible = min(1.0, len(rows) / max(whole_area(item, camera), len(rows)))
         thing = SceneObject(
-            id=index + 1, kind=item.kind.name, colour=item.colour, material=item.material,
+            id=index + 1,
+            kind=item.kind.name,
+            colour=item.colour,
+            material=item.material,
             size_class=item.size_class,
             box2d=(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),
-            center=to_camera @ (item.middle - camera.pose[:3, 3]), size=2 * item.half,
-            orientation=quaternion(to_camera @ item.turn), visible=visible)
-        seen.append(Seen(thing, item.kind, len(rows), (float(columns.mean()), float(rows.mean())),
-                         (float(item.middle[:2] @ right), float(item.middle[:2] @ away)), item.carrier + 1))
+            center=to_camera @ (item.middle - camera.pose[:3, 3]),
+            size=2 * item.half,
+            orientation=quaternion(to_camera @ item.turn),
+            visible=visible,
+        )
+        seen.append(
+            Seen(
+                thing,
+                item.kind,
+                len(rows),
+                (float(columns.mean()), float(rows.mean())),
+                (float(item.middle[:2] @ right), float(item.middle[:2] @ away)),
+                item.carrier + 1,
+            )
+        )
     return seen
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:
     """Return the unit quaternion (x, y, z, w), w >= 0, of a rotation matrix."""
-    k = np.array([[matrix[0, 0] - matrix[1, 1] - matrix[2, 2], 0, 0, 0],
-                  [matrix[0, 1] + matrix[1, 0], matrix[1, 1] - matrix[0, 0] - matrix[2, 2], 0, 0],
-                  [matrix[0, 2] + matrix[2, 0], matrix[1, 2] + matrix[2, 1],
-                   matrix[2, 2] - matrix[0, 0] - matrix[1, 1], 0],
-                  [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1],
-                   matrix.trace()]]) / 3
-    q = np.linalg.eigh(k)[1][:, -1]     # eigh reads the lower triangle (Bar-Itzhack 2000)
+    k = (
+        np.array(
+            [
+                [matrix[0, 0] - matrix[1, 1] - matrix[2, 2], 0, 0, 0],
+                [matrix[0, 1] + matrix[1, 0], matrix[1, 1] - matrix[0, 0] - matrix[2, 2], 0, 0],
+                [
+                    matrix[0, 2] + matrix[2, 0],
+                    matrix[1, 2] + matrix[2, 1],
+                    matrix[2, 2] - matrix[0, 0] - matrix[1, 1],
+                    0,
+                ],
+                [
+                    matrix[2, 1] - matrix[1, 2],
+                    matrix[0, 2] - matrix[2, 0],
+                    matrix[1, 0] - matrix[0, 1],
+                    matrix.trace(),
+                ],
+            ]
+        )
+        / 3
+    )
+    q = np.linalg.eigh(k)[1][:, -1]  # eigh reads the lower triangle (Bar-Itzhack 2000)
     return q if q[3] >= 0 else -q
-
-
-class _Still:
-    """A stand-in for a generator that always draws the middle: a camera without moods."""
-
-    def uniform(self, low: float = 0.0, high: float = 1.0, size: int | None = None) -> float | np.ndarray:
-        middle = (low + high) / 2
-        return middle if size is None else np.full(size, middle)
-
-    def integers(self, low: int, high: int) -> int:
-        return (low + high) // 2
-
-    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
-        return np.zeros(shape)

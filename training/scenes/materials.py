@@ -27,9 +27,15 @@ COLOURS = {
 }
 MATERIALS = {
     # name -> (gloss from, to, metal)
-    'plastic': ((0.15, 0.6), 0.0), 'ceramic': ((0.4, 0.8), 0.0), 'metal': ((0.6, 0.95), 1.0),
-    'wood': ((0.02, 0.15), 0.0), 'paper': ((0.0, 0.2), 0.0), 'rubber': ((0.0, 0.1), 0.0),
-    'fabric': ((0.0, 0.0), 0.0), 'glass': ((0.7, 0.95), 0.0), 'food': ((0.05, 0.35), 0.0),
+    'plastic': ((0.15, 0.6), 0.0),
+    'ceramic': ((0.4, 0.8), 0.0),
+    'metal': ((0.6, 0.95), 1.0),
+    'wood': ((0.02, 0.15), 0.0),
+    'paper': ((0.0, 0.2), 0.0),
+    'rubber': ((0.0, 0.1), 0.0),
+    'fabric': ((0.0, 0.0), 0.0),
+    'glass': ((0.7, 0.95), 0.0),
+    'food': ((0.05, 0.35), 0.0),
 }
 
 
@@ -104,7 +110,9 @@ class Paint:
     def wood(self) -> Surface:
         """Bare wood."""
         rng = self._random(5)
-        return Surface(linear(np.array([0.68, 0.48, 0.30])) * rng.uniform(0.6, 1.3), textures.wood(rng), gloss=0.08)
+        return Surface(
+            linear(np.array([0.68, 0.48, 0.30])) * rng.uniform(0.6, 1.3), textures.wood(rng), gloss=0.08
+        )
 
     def _random(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, purpose])
@@ -116,13 +124,14 @@ def linear(srgb: np.ndarray) -> np.ndarray:
 
 
 def shade(name: str, rng: np.random.Generator, *, held_out: bool = False) -> np.ndarray:
-    """Draw a linear RGB shade of a colour name; held-out shades are the middle third of each range of value."""
+    """Draw a linear RGB shade of a colour; held-out shades are the middle third of its range of value."""
     hue, saturation, value = COLOURS[name]
     share = rng.uniform(0, 1)
     share = (1 + share) / 3 if held_out else (share * 2 / 3 if share < 0.5 else (1 + 2 * share) / 3)
     h = rng.uniform(*hue) % 360 / 360
-    return linear(np.array(colorsys.hsv_to_rgb(h, rng.uniform(*saturation),
-                                               value[0] + share * (value[1] - value[0]))))
+    return linear(
+        np.array(colorsys.hsv_to_rgb(h, rng.uniform(*saturation), value[0] + share * (value[1] - value[0])))
+    )
 
 
 def surface(colour: np.ndarray, material: str, rng: np.random.Generator) -> Surface:
@@ -143,4 +152,4 @@ def paint(colour: str, material: str, rng: np.random.Generator, *, held_out: boo
         main = replace(main, clear=float(rng.uniform(0.35, 0.65)))
     elif material == 'food' or rng.uniform() < 0.35:
         main = replace(main, texture=textures.speckle(rng))
-    return Paint(main, tone, colour, int(rng.integers(2 ** 31)), held_out=held_out)
+    return Paint(main, tone, colour, int(rng.integers(2**31)), held_out=held_out)

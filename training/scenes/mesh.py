@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 
 SEGMENTS = 26
+Vector = Union[Sequence[float], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,13 @@ class Mesh:
     uv: np.ndarray
     faces: np.ndarray
 
-    def moved(self, rotation: np.ndarray | None = None, offset: Sequence[float] = (0.0, 0.0, 0.0)) -> Mesh:
+    def moved(self, rotation: np.ndarray | None = None, offset: Vector = (0.0, 0.0, 0.0)) -> Mesh:
         """Rotate by a (3, 3) matrix about the origin, then shift by metres."""
         if rotation is None:
             return Mesh(self.vertices + np.asarray(offset), self.normals, self.uv, self.faces)
-        return Mesh(self.vertices @ rotation.T + np.asarray(offset), self.normals @ rotation.T,
-                    self.uv, self.faces)
+        return Mesh(
+            self.vertices @ rotation.T + np.asarray(offset), self.normals @ rotation.T, self.uv, self.faces
+        )
 
 
 def loft(rings: np.ndarray, *, crease: float = 40.0, closed: bool = True) -> Mesh:
@@ -80,10 +83,17 @@ def extrude(polygon: np.ndarray, height: float, *, bevel: float = 0.0, bottom: f
     middle = polygon.mean(0)
     reach = np.abs(polygon - middle).max()
     inner = middle + (polygon - middle) * (1 - bevel / reach)
-    levels = [(middle + 0 * polygon, 0.0), (inner, 0.0), (polygon, bevel),
-              (polygon, height - bevel), (inner, height), (middle + 0 * polygon, height)]
-    rings = np.stack([np.concatenate([ring, np.full((len(ring), 1), bottom + z)], axis=1)
-                      for ring, z in levels])
+    levels = [
+        (middle + 0 * polygon, 0.0),
+        (inner, 0.0),
+        (polygon, bevel),
+        (polygon, height - bevel),
+        (inner, height),
+        (middle + 0 * polygon, height),
+    ]
+    rings = np.stack(
+        [np.concatenate([ring, np.full((len(ring), 1), bottom + z)], axis=1) for ring, z in levels]
+    )
     return loft(rings, crease=50.0)
 
 
@@ -94,13 +104,22 @@ def prism(outline: np.ndarray, height: float, *, bottom: float = 0.0) -> Mesh:
     for left, right in outline:
         rings.append([[*right, bottom], [*left, bottom], [*left, bottom + height], [*right, bottom + height]])
     ring = np.array(rings)
-    ends = [np.repeat(ring[:1].mean(1, keepdims=True), 4, axis=1), ring,
-            np.repeat(ring[-1:].mean(1, keepdims=True), 4, axis=1)]
+    ends = [
+        np.repeat(ring[:1].mean(1, keepdims=True), 4, axis=1),
+        ring,
+        np.repeat(ring[-1:].mean(1, keepdims=True), 4, axis=1),
+    ]
     return loft(np.concatenate(ends), crease=35.0)
 
 
-def tube(path: np.ndarray, radius: float | Sequence[float], *, segments: int = 12,
-         flat: float = 1.0, caps: bool = True) -> Mesh:
+def tube(
+    path: np.ndarray,
+    radius: float | Vector,
+    *,
+    segments: int = 12,
+    flat: float = 1.0,
+    caps: bool = True,
+) -> Mesh:
     """Sweep a circle (an ellipse with ``flat`` times the radius across the path's plane) along a path.
 
     :param path: (K, 3) metres.
@@ -116,44 +135,57 @@ def tube(path: np.ndarray, radius: float | Sequence[float], *, segments: int = 1
     across = _unit(plane - tangent * (tangent @ plane)[:, None])
     side = np.cross(tangent, across)
     angle = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    rings = (path[:, None] + radii[:, None, None]
-             * (side[:, None] * np.cos(angle)[None, :, None]
-                - across[:, None] * flat * np.sin(angle)[None, :, None]))
+    rings = path[:, None] + radii[:, None, None] * (
+        side[:, None] * np.cos(angle)[None, :, None] - across[:, None] * flat * np.sin(angle)[None, :, None]
+    )
     if caps:
-        rings = np.concatenate([np.repeat(path[:1, None], segments, 1), rings,
-                                np.repeat(path[-1:, None], segments, 1)])
+        rings = np.concatenate(
+            [np.repeat(path[:1, None], segments, 1), rings, np.repeat(path[-1:, None], segments, 1)]
+        )
     return loft(rings, crease=50.0)
 
 
-def ellipsoid(radii: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.0), rings: int = 14) -> Mesh:
+def ellipsoid(radii: Vector, *, center: Vector = (0.0, 0.0, 0.0), rings: int = 14) -> Mesh:
     """Make an ellipsoid with half axes in metres."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, rings)
-    ball = lathe(list(zip(np.cos(angle), np.sin(angle))), crease=80.0)
+    ball = lathe(list(zip(np.cos(angle), np.sin(angle), strict=True)), crease=80.0)
     scale = np.asarray(radii, np.float64)
     return Mesh(ball.vertices * scale + np.asarray(center), _unit(ball.normals / scale), ball.uv, ball.faces)
 
 
-def box(size: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.0)) -> Mesh:
+def box(size: Vector, *, center: Vector = (0.0, 0.0, 0.0)) -> Mesh:
     """Make a box; each face has the whole texture."""
-    return Mesh(_CUBE.vertices * np.asarray(size, np.float64) + np.asarray(center), _CUBE.normals, _CUBE.uv,
-                _CUBE.faces)
+    return Mesh(
+        _CUBE.vertices * np.asarray(size, np.float64) + np.asarray(center),
+        _CUBE.normals,
+        _CUBE.uv,
+        _CUBE.faces,
+    )
 
 
 def panel(middle: np.ndarray, right: np.ndarray, up: np.ndarray) -> Mesh:
     """Make a rectangle from its middle and two half sides."""
     vertices = np.stack([middle - right - up, middle + right - up, middle + right + up, middle - right + up])
     normal = _unit(np.cross(right, up))
-    return Mesh(vertices, np.tile(normal, (4, 1)), np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float64),
-                np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    return Mesh(
+        vertices,
+        np.tile(normal, (4, 1)),
+        np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float64),
+        np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+    )
 
 
 def merge(meshes: Sequence[Mesh]) -> Mesh:
     """Put meshes into one."""
     offsets = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
-    return Mesh(np.concatenate([mesh.vertices for mesh in meshes]),
-                np.concatenate([mesh.normals for mesh in meshes]),
-                np.concatenate([mesh.uv for mesh in meshes]),
-                np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets)]).astype(np.int32))
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate([mesh.normals for mesh in meshes]),
+        np.concatenate([mesh.uv for mesh in meshes]),
+        np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=True)]).astype(
+            np.int32
+        ),
+    )
 
 
 def rounded_rectangle(width: float, depth: float, corner: float, *, points: int = 4) -> np.ndarray:
@@ -163,7 +195,9 @@ def rounded_rectangle(width: float, depth: float, corner: float, *, points: int 
     outline = []
     for sx, sy, start in ((1, 1, 0.0), (-1, 1, np.pi / 2), (-1, -1, np.pi), (1, -1, 1.5 * np.pi)):
         middle = np.array([sx * (width / 2 - corner), sy * (depth / 2 - corner)])
-        outline.append(middle + corner * np.stack([np.cos(quarter + start), np.sin(quarter + start)], axis=-1))
+        outline.append(
+            middle + corner * np.stack([np.cos(quarter + start), np.sin(quarter + start)], axis=-1)
+        )
     return np.concatenate(outline)
 
 
@@ -176,9 +210,11 @@ def circle(radius: float, *, segments: int = SEGMENTS, corners: int = 0) -> np.n
 def rotation(axis: str, degrees: float) -> np.ndarray:
     """Return the (3, 3) matrix that turns about 'x', 'y' or 'z'."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return {'x': np.array([[1, 0, 0], [0, c, -s], [0, s, c]]),
-            'y': np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]),
-            'z': np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])}[axis]
+    return {
+        'x': np.array([[1, 0, 0], [0, c, -s], [0, s, c]]),
+        'y': np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]),
+        'z': np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]),
+    }[axis]
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -10,47 +10,114 @@ from training.scenes.kinds import KINDS
 from training.scenes.referring import Description, Seen, confusable, needs, resolve
 from training.scenes.scene import ScenePhrase
 
-MIN_SHARE = 0.0006      # of the picture's area: a target smaller than this is not asked for
+MIN_SHARE = 0.0006  # of the picture's area: a target smaller than this is not asked for
 MIN_VISIBLE = 0.35
 MAX_PHRASES = 12
-CLEAR_COLOUR = 0.6      # share of phrases that may name a colour that is not needed
+CLEAR_COLOUR = 0.6  # share of phrases that may name a colour that is not needed
 
 KOREAN_COLOURS = {
-    'red': ('빨간', '빨간색', '붉은'), 'orange': ('주황색', '주황'), 'yellow': ('노란', '노란색'),
-    'green': ('초록색', '녹색', '초록'), 'blue': ('파란', '파란색', '푸른'), 'purple': ('보라색', '보라'),
-    'pink': ('분홍색', '핑크색'), 'brown': ('갈색',), 'black': ('검은', '검정', '검은색', '까만'),
-    'white': ('하얀', '흰', '흰색', '하얀색'), 'grey': ('회색',),
+    'red': ('빨간', '빨간색', '붉은'),
+    'orange': ('주황색', '주황'),
+    'yellow': ('노란', '노란색'),
+    'green': ('초록색', '녹색', '초록'),
+    'blue': ('파란', '파란색', '푸른'),
+    'purple': ('보라색', '보라'),
+    'pink': ('분홍색', '핑크색'),
+    'brown': ('갈색',),
+    'black': ('검은', '검정', '검은색', '까만'),
+    'white': ('하얀', '흰', '흰색', '하얀색'),
+    'grey': ('회색',),
 }
 ENGLISH_COLOURS = {'grey': ('grey', 'gray')}
-SILVER = ('silver', '은색')      # what a grey thing of metal may be called too
+SILVER = ('silver', '은색')  # what a grey thing of metal may be called too
 # further names; the kind's own name comes first
-ENGLISH = {'phone': ('smartphone', 'cell phone'), 'remote control': ('remote',), 'computer mouse': ('mouse',),
-           'die': ('dice',), 'tape': ('roll of tape',), 'mug': ('coffee mug',), 'pan': ('frying pan',),
-           'block': ('toy block',), 'can': ('tin can',), 'toy car': ('car',), 'clock': ('alarm clock',),
-           'padlock': ('lock',), 'lamp': ('desk lamp',), 'glass': ('drinking glass',)}
-KOREAN = {'phone': ('핸드폰', '스마트폰'), 'mug': ('머그컵', '머그'), 'knife': ('나이프',), 'spoon': ('스푼', '수저'),
-          'remote control': ('리모콘',), 'screwdriver': ('스크루드라이버',), 'wrench': ('스패너',), 'can': ('깡통',),
-          'box': ('박스',), 'toy car': ('자동차', '장난감 차'), 'clock': ('탁상시계',), 'lamp': ('램프', '스탠드'),
-          'glass': ('유리컵',), 'sponge': ('수세미',), 'bell pepper': ('파프리카',), 'egg': ('계란',),
-          'laptop': ('노트북 컴퓨터',), 'candle': ('초',), 'brush': ('브러시',), 'bowl': ('사발',),
-          'cylinder': ('실린더',), 'headphones': ('헤드셋',), 'tray': ('트레이',), 'pan': ('팬', '후라이팬')}
-SIZE_WORDS = {'large': (('big', '큰'), ('large', '커다란'), ('biggest', '가장 큰'), ('largest', '제일 큰')),
-              'small': (('small', '작은'), ('little', '조그만'), ('smallest', '가장 작은'), ('smallest', '제일 작은'))}
+ENGLISH = {
+    'phone': ('smartphone', 'cell phone'),
+    'remote control': ('remote',),
+    'computer mouse': ('mouse',),
+    'die': ('dice',),
+    'tape': ('roll of tape',),
+    'mug': ('coffee mug',),
+    'pan': ('frying pan',),
+    'block': ('toy block',),
+    'can': ('tin can',),
+    'toy car': ('car',),
+    'clock': ('alarm clock',),
+    'padlock': ('lock',),
+    'lamp': ('desk lamp',),
+    'glass': ('drinking glass',),
+}
+KOREAN = {
+    'phone': ('핸드폰', '스마트폰'),
+    'mug': ('머그컵', '머그'),
+    'knife': ('나이프',),
+    'spoon': ('스푼', '수저'),
+    'remote control': ('리모콘',),
+    'screwdriver': ('스크루드라이버',),
+    'wrench': ('스패너',),
+    'can': ('깡통',),
+    'box': ('박스',),
+    'toy car': ('자동차', '장난감 차'),
+    'clock': ('탁상시계',),
+    'lamp': ('램프', '스탠드'),
+    'glass': ('유리컵',),
+    'sponge': ('수세미',),
+    'bell pepper': ('파프리카',),
+    'egg': ('계란',),
+    'laptop': ('노트북 컴퓨터',),
+    'candle': ('초',),
+    'brush': ('브러시',),
+    'bowl': ('사발',),
+    'cylinder': ('실린더',),
+    'headphones': ('헤드셋',),
+    'tray': ('트레이',),
+    'pan': ('팬', '후라이팬'),
+}
+SIZE_WORDS = {
+    'large': (('big', '큰'), ('large', '커다란'), ('biggest', '가장 큰'), ('largest', '제일 큰')),
+    'small': (('small', '작은'), ('little', '조그만'), ('smallest', '가장 작은'), ('smallest', '제일 작은')),
+}
 # English after the noun; Korean before it
 POSITION_WORDS = {
     'left': (('{} on the left', '왼쪽에 있는 {}'), ('left {}', '왼쪽 {}')),
     'right': (('{} on the right', '오른쪽에 있는 {}'), ('right {}', '오른쪽 {}')),
-    'middle': (('{} in the middle', '가운데에 있는 {}'), ('middle {}', '가운데 {}'), ('center {}', '중간에 있는 {}')),
-    'leftmost': (('leftmost {}', '가장 왼쪽 {}'), ('leftmost {}', '가장 왼쪽에 있는 {}'), ('{} furthest to the left', '맨 왼쪽에 있는 {}')),
-    'rightmost': (('rightmost {}', '가장 오른쪽 {}'), ('rightmost {}', '가장 오른쪽에 있는 {}'), ('{} furthest to the right', '맨 오른쪽에 있는 {}')),
-    'nearest': (('closest {}', '가장 가까운 {}'), ('nearest {}', '제일 가까이 있는 {}'), ('front {}', '맨 앞에 있는 {}')),
-    'farthest': (('farthest {}', '가장 먼 {}'), ('{} at the back', '맨 뒤에 있는 {}'), ('furthest {}', '제일 멀리 있는 {}')),
+    'middle': (
+        ('{} in the middle', '가운데에 있는 {}'),
+        ('middle {}', '가운데 {}'),
+        ('center {}', '중간에 있는 {}'),
+    ),
+    'leftmost': (
+        ('leftmost {}', '가장 왼쪽 {}'),
+        ('leftmost {}', '가장 왼쪽에 있는 {}'),
+        ('{} furthest to the left', '맨 왼쪽에 있는 {}'),
+    ),
+    'rightmost': (
+        ('rightmost {}', '가장 오른쪽 {}'),
+        ('rightmost {}', '가장 오른쪽에 있는 {}'),
+        ('{} furthest to the right', '맨 오른쪽에 있는 {}'),
+    ),
+    'nearest': (
+        ('closest {}', '가장 가까운 {}'),
+        ('nearest {}', '제일 가까이 있는 {}'),
+        ('front {}', '맨 앞에 있는 {}'),
+    ),
+    'farthest': (
+        ('farthest {}', '가장 먼 {}'),
+        ('{} at the back', '맨 뒤에 있는 {}'),
+        ('furthest {}', '제일 멀리 있는 {}'),
+    ),
 }
 RELATION_WORDS = {
     'left_of': (('{} left of the {}', '{1} 왼쪽에 있는 {0}'), ('{} to the left of the {}', '{1} 왼쪽의 {0}')),
-    'right_of': (('{} right of the {}', '{1} 오른쪽에 있는 {0}'), ('{} to the right of the {}', '{1} 오른쪽의 {0}')),
+    'right_of': (
+        ('{} right of the {}', '{1} 오른쪽에 있는 {0}'),
+        ('{} to the right of the {}', '{1} 오른쪽의 {0}'),
+    ),
     'behind': (('{} behind the {}', '{1} 뒤에 있는 {0}'), ('{} behind the {}', '{1} 뒤의 {0}')),
-    'in_front_of': (('{} in front of the {}', '{1} 앞에 있는 {0}'), ('{} in front of the {}', '{1} 앞의 {0}')),
+    'in_front_of': (
+        ('{} in front of the {}', '{1} 앞에 있는 {0}'),
+        ('{} in front of the {}', '{1} 앞의 {0}'),
+    ),
     'next_to': (('{} next to the {}', '{1} 옆에 있는 {0}'), ('{} beside the {}', '{1} 옆의 {0}')),
     'on': (('{} on the {}', '{1} 위에 있는 {0}'), ('{} on top of the {}', '{1} 위의 {0}')),
     'in': (('{} in the {}', '{1} 안에 있는 {0}'), ('{} inside the {}', '{1} 안의 {0}')),
@@ -77,10 +144,11 @@ def write_phrases(seen: Sequence[Seen], size: tuple[int, int], rng: np.random.Ge
             spare = said - set(needed)
             if spare <= {'kind'} or (spare <= {'kind', 'colour'} and rng.uniform() < CLEAR_COLOUR * 0.3):
                 options.setdefault(needed, []).append((description, thing.object.id))
-    phrases, used = [], set()
+    phrases: list[ScenePhrase] = []
+    used: set[str] = set()
     groups = list(options)
     while groups and len(phrases) < MAX_PHRASES - 2:
-        # needs are drawn evenly, so that phrases that need colour, size or place are not drowned by plain ones
+        # needs are drawn evenly: plain phrases would drown those that need colour, size or place
         needed = groups[int(rng.integers(len(groups)))]
         description, target = options[needed].pop(int(rng.integers(len(options[needed]))))
         if not options[needed]:
@@ -107,10 +175,17 @@ def describe(thing: Seen, seen: Sequence[Seen], width: int) -> Iterator[Descript
         for number in ORDINALS:
             for side in SIDES:
                 yield _with(base, ordinal=(number, side))
-    references = [other for other in seen if other is not thing and other.object.visible > MIN_VISIBLE
-                  and (resolve(Description(kind=other.object.kind), seen, width) == other.object.id
-                       or resolve(Description(kind=other.object.kind, colour=other.object.colour), seen, width)
-                       == other.object.id)]
+    references = [
+        other
+        for other in seen
+        if other is not thing
+        and other.object.visible > MIN_VISIBLE
+        and (
+            resolve(Description(kind=other.object.kind), seen, width) == other.object.id
+            or resolve(Description(kind=other.object.kind, colour=other.object.colour), seen, width)
+            == other.object.id
+        )
+    ]
     for reference in references:
         for relation in RELATION_WORDS:
             for base in shared:
@@ -123,8 +198,9 @@ def _like(thing: Seen, base: Description) -> bool:
     return base.kind in ('', thing.object.kind) and base.colour in ('', thing.object.colour)
 
 
-def in_words(description: Description, seen: Sequence[Seen], width: int,
-             rng: np.random.Generator) -> tuple[str, str]:
+def in_words(
+    description: Description, seen: Sequence[Seen], width: int, rng: np.random.Generator
+) -> tuple[str, str]:
     """Say a description in English and in Korean."""
     english, korean = _noun(description.kind, rng)
     if description.colour:
@@ -158,18 +234,22 @@ def absent_phrases(seen: Sequence[Seen], rng: np.random.Generator, count: int) -
     for _ in range(count):
         if seen and rng.uniform() < 0.35:
             kind = sorted(there)[int(rng.integers(len(there)))]
-            like = {thing.object.colour for thing in seen
-                    if thing.object.kind == kind or confusable(thing.object.kind, kind)}
-            colours = [colour for colour in KINDS[kind].colours if colour not in like and not _near(colour, like)]
+            like = {
+                thing.object.colour
+                for thing in seen
+                if thing.object.kind == kind or confusable(thing.object.kind, kind)
+            }
+            colours = [
+                colour for colour in KINDS[kind].colours if colour not in like and not _near(colour, like)
+            ]
             if not colours:
                 continue
-            colour = colours[int(rng.integers(len(colours)))]
+            colour = _pick(colours, rng)
         else:
             kind = free[int(rng.integers(len(free)))]
             colour = ''
             if rng.uniform() < 0.4:
-                colours = KINDS[kind].colours
-                colour = colours[int(rng.integers(len(colours)))]
+                colour = _pick(KINDS[kind].colours, rng)
         english, korean = _noun(kind, rng)
         if colour:
             english, korean = _coloured(colour, english, korean, rng)
@@ -179,8 +259,14 @@ def absent_phrases(seen: Sequence[Seen], rng: np.random.Generator, count: int) -
 
 def _near(colour: str, others: set[str]) -> bool:
     """Tell whether light could make one of the other colours look like this one."""
-    rows = ({'red', 'pink', 'orange', 'brown'}, {'orange', 'yellow', 'brown'}, {'blue', 'purple', 'black'},
-            {'purple', 'pink'}, {'grey', 'white'}, {'grey', 'black', 'brown'})
+    rows = (
+        {'red', 'pink', 'orange', 'brown'},
+        {'orange', 'yellow', 'brown'},
+        {'blue', 'purple', 'black'},
+        {'purple', 'pink'},
+        {'grey', 'white'},
+        {'grey', 'black', 'brown'},
+    )
     return any(colour in row and row & others for row in rows)
 
 
@@ -201,12 +287,15 @@ def _material_of(description: Description, seen: Sequence[Seen], width: int) -> 
     return next((thing.object.material for thing in seen if thing.object.id == target), '')
 
 
-def _coloured(colour: str, english: str, korean: str, rng: np.random.Generator, *,
-              metal: bool = False) -> tuple[str, str]:
+def _coloured(
+    colour: str, english: str, korean: str, rng: np.random.Generator, *, metal: bool = False
+) -> tuple[str, str]:
     if metal and colour == 'grey' and rng.uniform() < 0.4:
         return f'{SILVER[0]} {english}', f'{SILVER[1]} {korean}'
-    return (f'{_pick(ENGLISH_COLOURS.get(colour, (colour,)), rng)} {english}',
-            f'{_pick(KOREAN_COLOURS[colour], rng)} {korean}')
+    return (
+        f'{_pick(ENGLISH_COLOURS.get(colour, (colour,)), rng)} {english}',
+        f'{_pick(KOREAN_COLOURS[colour], rng)} {korean}',
+    )
 
 
 def _pick(options: Sequence, rng: np.random.Generator):

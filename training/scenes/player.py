@@ -12,15 +12,24 @@ from training.scenes.make import generator, make_setting, photograph
 from training.scenes.render import render
 from training.scenes.scene import Scene
 
-TURN = np.radians(25)       # the camera swings by as much to either side
-PERIOD = 9.0                # seconds of one swing
+TURN = np.radians(25)  # the camera swings by as much to either side
+PERIOD = 9.0  # seconds of one swing
 
 
-def play(seed: int, *, size: tuple[int, int] = (320, 240), rate_hz: float = 10.0, seconds: float = 5.0,
-         split: str = 'train', moving: bool = False, depth_noise: bool = True) -> Iterator[tuple[float, Scene]]:
-    """Yield (time in seconds, scene) of a camera that swings around a table; phrases are those of its first picture.
+def play(
+    seed: int,
+    *,
+    size: tuple[int, int] = (320, 240),
+    rate_hz: float = 10.0,
+    seconds: float = 5.0,
+    split: str = 'train',
+    moving: bool = False,
+    depth_noise: bool = True,
+) -> Iterator[tuple[float, Scene]]:
+    """Yield (time in seconds, scene) of a camera that swings around a table.
 
-    Objects keep their ids from frame to frame. The same arguments give the same frames.
+    Phrases are those of the first picture; objects keep their ids from frame to frame. The same arguments
+    give the same frames.
 
     :param moving: one object slides over the table besides.
     :raises ValueError: a rate or a length that is not positive, no such split, or a size below 32 pixels.
@@ -32,10 +41,13 @@ def play(seed: int, *, size: tuple[int, int] = (320, 240), rate_hz: float = 10.0
     sway = rng.uniform(0.5, 1.0, 3) * [TURN, 0.35 * TURN, 0.12]
     phase = rng.uniform(0, 2 * np.pi, 3)
     heading = rng.uniform(0, 2 * np.pi)
-    free = [index for index, item in enumerate(setting.items)
-            if item.carrier < 0 and not any(other.carrier == index for other in setting.items)]
+    free = [
+        index
+        for index, item in enumerate(setting.items)
+        if item.carrier < 0 and not any(other.carrier == index for other in setting.items)
+    ]
     slider = free[int(rng.integers(len(free)))] if moving and free else -1
-    style, phrases = int(rng.integers(2 ** 31)), None
+    style, phrases = int(rng.integers(2**31)), None
     for frame in range(max(1, round(seconds * rate_hz))):
         time = frame / rate_hz
         camera = _swing(setting.camera, sway * (np.sin(2 * np.pi * time / PERIOD + phase) - np.sin(phase)))
@@ -46,20 +58,32 @@ def play(seed: int, *, size: tuple[int, int] = (320, 240), rate_hz: float = 10.0
         noise = np.random.default_rng([style, frame])
         picture = render(setting.world(tuple(items)), camera, setting.around, noise)
         # one camera, one exposure and white balance: the sensor's mood is drawn from the same seed each time
-        scene = photograph(seed, tuple(items), camera, picture, np.random.default_rng(style),
-                           depth_noise=depth_noise, sensor_noise=True, with_phrases=phrases is None)
+        scene = photograph(
+            seed,
+            tuple(items),
+            camera,
+            picture,
+            np.random.default_rng(style),
+            depth_noise=depth_noise,
+            sensor_noise=True,
+            with_phrases=phrases is None,
+        )
         phrases = scene.phrases if phrases is None else phrases
         yield time, replace(scene, phrases=phrases)
 
 
 def _swing(camera: Camera, by: np.ndarray) -> Camera:
-    """Turn a camera around the point of the table that it looks at: azimuth, elevation (radians), distance (share)."""
+    """Turn a camera around the point that it looks at.
+
+    :param by: azimuth and elevation in radians, and the share by which the distance grows.
+    """
     eye, forward = camera.pose[:3, 3], camera.pose[:3, 2]
     target = eye + forward * (eye[2] / max(-forward[2], 0.1))
     offset = eye - target
     distance = np.linalg.norm(offset) * (1 + by[2])
     azimuth = np.arctan2(offset[1], offset[0]) + by[0]
     elevation = np.clip(np.arcsin(offset[2] / np.linalg.norm(offset)) + by[1], 0.2, 1.5)
-    eye = target + distance * np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth),
-                                        np.sin(elevation)])
+    eye = target + distance * np.array(
+        [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
+    )
     return Camera(look_at(eye, target), camera.intrinsics, camera.size)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +15,49 @@ from training.scenes.scene import SceneObject
 
 # kinds that a name may mean too: a description that meets one of them is not clear
 CONFUSABLE = (
-    {'cup', 'mug', 'glass'}, {'bottle', 'jar'}, {'bottle', 'vase'}, {'jar', 'vase'}, {'cup', 'jar'}, {'pen', 'marker'},
-    {'pen', 'brush'}, {'marker', 'brush'}, {'teapot', 'kettle'}, {'pot', 'pan'}, {'pot', 'bowl'}, {'tray', 'plate'},
-    {'plate', 'bowl'}, {'tray', 'cutting board'}, {'block', 'die'}, {'block', 'box'}, {'box', 'milk carton'},
-    {'block', 'cylinder'}, {'candle', 'cylinder'}, {'can', 'cylinder'}, {'orange', 'ball'}, {'tomato', 'ball'},
-    {'tomato', 'apple'}, {'basket', 'box'}, {'basket', 'tray'}, {'basket', 'bowl'}, {'spatula', 'ladle'}, {'spoon', 'ladle'},
-    {'phone', 'calculator'}, {'phone', 'remote control'}, {'cucumber', 'eggplant'}, {'potted plant', 'vase'},
-    {'pot', 'potted plant'}, {'book', 'box'}, {'block', 'sponge'}, {'cup', 'bowl'}, {'can', 'jar'}, {'egg', 'ball'},
+    {'cup', 'mug', 'glass'},
+    {'bottle', 'jar'},
+    {'bottle', 'vase'},
+    {'jar', 'vase'},
+    {'cup', 'jar'},
+    {'pen', 'marker'},
+    {'pen', 'brush'},
+    {'marker', 'brush'},
+    {'teapot', 'kettle'},
+    {'pot', 'pan'},
+    {'pot', 'bowl'},
+    {'tray', 'plate'},
+    {'plate', 'bowl'},
+    {'tray', 'cutting board'},
+    {'block', 'die'},
+    {'block', 'box'},
+    {'box', 'milk carton'},
+    {'block', 'cylinder'},
+    {'candle', 'cylinder'},
+    {'can', 'cylinder'},
+    {'orange', 'ball'},
+    {'tomato', 'ball'},
+    {'tomato', 'apple'},
+    {'basket', 'box'},
+    {'basket', 'tray'},
+    {'basket', 'bowl'},
+    {'spatula', 'ladle'},
+    {'spoon', 'ladle'},
+    {'phone', 'calculator'},
+    {'phone', 'remote control'},
+    {'cucumber', 'eggplant'},
+    {'potted plant', 'vase'},
+    {'pot', 'potted plant'},
+    {'book', 'box'},
+    {'block', 'sponge'},
+    {'cup', 'bowl'},
+    {'can', 'jar'},
+    {'egg', 'ball'},
 )
-LARGER = 1.22       # a thing this many times as large as the others of its kind is the large one
+LARGER = 1.22  # a thing this many times as large as the others of its kind is the large one
 LARGER_SEEN = 1.10  # and it must look larger too
-HIDDEN = 0.3        # a thing of which less is seen may be overlooked when things are compared or counted
-APART = 0.05        # of the picture's width: places closer than this are not told apart
+HIDDEN = 0.3  # a thing of which less is seen may be overlooked when things are compared or counted
+APART = 0.05  # of the picture's width: places closer than this are not told apart
 DEPTH_APART = 0.05  # metres along the ground, for nearest and farthest
 
 
@@ -36,8 +69,8 @@ class Seen:
     kind: Kind
     pixels: int
     middle: tuple[float, float]
-    ground: tuple[float, float]     # metres along the table: to the camera's right, away from it
-    carrier: int                    # id of what it lies on or in; 0 for the table
+    ground: tuple[float, float]  # metres along the table: to the camera's right, away from it
+    carrier: int  # id of what it lies on or in; 0 for the table
 
     @cached_property
     def extent(self) -> float:
@@ -62,23 +95,30 @@ class Description:
 
     kind: str = ''
     colour: str = ''
-    size: str = ''                              # 'large' or 'small'
-    position: str = ''                          # leftmost, rightmost, left, right, middle, nearest, farthest
+    size: str = ''  # 'large' or 'small'
+    position: str = ''  # leftmost, rightmost, left, right, middle, nearest, farthest
     ordinal: tuple[int, str] = (0, '')
-    relation: str = ''                          # left_of, right_of, behind, in_front_of, next_to, on, in
+    relation: str = ''  # left_of, right_of, behind, in_front_of, next_to, on, in
     reference: Seen | None = None
 
     def says(self) -> tuple[str, ...]:
         """Return the names of what it says."""
-        told = {'kind': self.kind, 'colour': self.colour, 'size': self.size, 'position': self.position,
-                'relation': self.relation, 'ordinal': self.ordinal[0]}
+        told = {
+            'kind': self.kind,
+            'colour': self.colour,
+            'size': self.size,
+            'position': self.position,
+            'relation': self.relation,
+            'ordinal': self.ordinal[0],
+        }
         return tuple(name for name, value in told.items() if value)
 
     def without(self, name: str) -> Description:
         """Return the description less one thing that it says."""
         if name == 'relation':
             return replace(self, relation='', reference=None)
-        return replace(self, **{name: (0, '') if name == 'ordinal' else ''})
+        empty: dict[str, Any] = {name: (0, '') if name == 'ordinal' else ''}
+        return replace(self, **empty)
 
 
 def resolve(description: Description, seen: Sequence[Seen], width: int) -> int:
@@ -112,8 +152,9 @@ def resolve(description: Description, seen: Sequence[Seen], width: int) -> int:
 
 def needs(description: Description, target: int, seen: Sequence[Seen], width: int) -> tuple[str, ...]:
     """Return what the description says that it cannot do without."""
-    return tuple(name for name in description.says()
-                 if resolve(description.without(name), seen, width) != target)
+    return tuple(
+        name for name in description.says() if resolve(description.without(name), seen, width) != target
+    )
 
 
 def confusable(first: str, second: str) -> bool:
@@ -121,7 +162,9 @@ def confusable(first: str, second: str) -> bool:
     return first in _ALIKE.get(second, ())
 
 
-_ALIKE = {kind: set().union(*(group for group in CONFUSABLE if kind in group)) for kind in set().union(*CONFUSABLE)}
+_ALIKE = {
+    kind: set().union(*(group for group in CONFUSABLE if kind in group)) for kind in set().union(*CONFUSABLE)
+}
 
 
 def _kind_fits(wanted: str, kind: str) -> bool | None:
@@ -144,8 +187,12 @@ def _related(thing: Seen, relation: str, reference: Seen) -> bool | None:
     if relation == 'next_to':
         gap = float(np.hypot(right, away)) - touch
         return True if gap < 0.04 else (None if gap < 0.12 else False)
-    along, across = {'left_of': (-right, away), 'right_of': (right, away),
-                     'behind': (away, right), 'in_front_of': (-away, right)}[relation]
+    along, across = {
+        'left_of': (-right, away),
+        'right_of': (right, away),
+        'behind': (away, right),
+        'in_front_of': (-away, right),
+    }[relation]
     if along > 0.6 * touch and abs(across) < 0.8 * along:
         return True
     return False if along < 0.1 * touch or abs(across) > 2.0 * along else None
@@ -172,12 +219,17 @@ def _placed(group: list[Seen], position: str, width: int) -> list[Seen]:
         sides = {'left': (0.0, 0.42, 0.5), 'right': (0.58, 1.0, 0.5)}
         if position == 'middle':
             order = sorted(group, key=lambda thing: thing.middle[0])
-            if len(order) != 3 or min(b.middle[0] - a.middle[0] for a, b in zip(order, order[1:])) < margin:
+            if (
+                len(order) != 3
+                or min(b.middle[0] - a.middle[0] for a, b in itertools.pairwise(order)) < margin
+            ):
                 return []
             return [order[1]]
         low, high, limit = sides[position]
-        inside = [thing for thing, x in zip(group, place) if low <= x <= high]
-        unclear = [x for x in place if not low <= x <= high and (x < limit if position == 'left' else x > limit)]
+        inside = [thing for thing, x in zip(group, place, strict=True) if low <= x <= high]
+        unclear = [
+            x for x in place if not low <= x <= high and (x < limit if position == 'left' else x > limit)
+        ]
         return [] if unclear else inside
     if position in ('leftmost', 'rightmost'):
         sign = 1 if position == 'leftmost' else -1
@@ -191,7 +243,7 @@ def _placed(group: list[Seen], position: str, width: int) -> list[Seen]:
 
 def _counted(group: list[Seen], number: int, side: str, width: int) -> list[Seen]:
     order = sorted(group, key=lambda thing: thing.middle[0] if side == 'left' else -thing.middle[0])
-    gaps = [abs(b.middle[0] - a.middle[0]) for a, b in zip(order, order[1:])]
+    gaps = [abs(b.middle[0] - a.middle[0]) for a, b in itertools.pairwise(order)]
     if len(order) < max(number, 3) or min(gaps) < APART * width:
         return []
     return [order[number - 1]]

@@ -13,16 +13,16 @@ from training.scenes.tracer import OFFSET, Hits, Surroundings, World
 
 EDGE_RAYS = 2
 LIGHT_SAMPLES = 1
-MARGIN = 0.5    # of the picture's size, beyond its border, that counts when a whole thing is measured
+MARGIN = 0.5  # of the picture's size, beyond its border, that counts when a whole thing is measured
 
 
-Lighting = tuple[np.ndarray, list[np.ndarray]]     # occlusion (N,), and a shadow (N,) a light
+Lighting = tuple[np.ndarray, list[np.ndarray]]  # occlusion (N,), and a shadow (N,) a light
 _AROUND = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
 
 
 @dataclass(frozen=True)
 class Render:
-    """``light`` (H, W, 3) linear float32, ``depth`` (H, W) float32 metres along the axis, ``instances`` (H, W)."""
+    """``light`` (H, W, 3) linear float32, ``depth`` (H, W) metres along the axis, ``instances`` (H, W)."""
 
     light: np.ndarray
     depth: np.ndarray
@@ -46,8 +46,11 @@ def render(world: World, camera: Camera, around: Surroundings, rng: np.random.Ge
     light[edges] /= EDGE_RAYS + 1
     ahead = directions @ camera.pose[:3, 2].astype(np.float32)
     depth = np.where(hits.found, hits.distance * ahead, 0).astype(np.float32)
-    return Render(light.reshape(height, width, 3), depth.reshape(height, width),
-                  hits.instance.reshape(height, width).astype(np.int32))
+    return Render(
+        light.reshape(height, width, 3),
+        depth.reshape(height, width),
+        hits.instance.reshape(height, width).astype(np.int32),
+    )
 
 
 def whole_area(item: Item, camera: Camera) -> int:
@@ -66,19 +69,22 @@ def whole_area(item: Item, camera: Camera) -> int:
     return int(world.hit(origins, directions).found.sum())
 
 
-def _smooth_lighting(world: World, hits: Hits, around: Surroundings, rng: np.random.Generator,
-                     shape: tuple[int, int]) -> Lighting:
+def _smooth_lighting(
+    world: World, hits: Hits, around: Surroundings, rng: np.random.Generator, shape: tuple[int, int]
+) -> Lighting:
     """Sample shadows and occlusion, and average them over neighbours on the same even surface.
 
     Two passes over 3x3 neighbours, one and two pixels apart (edge-avoiding a-trous, Dammertz et al. 2010).
     """
-    occlusion, shadows = world.lighting(hits.point + hits.flat * OFFSET, hits.flat, around, rng,
-                                        samples=LIGHT_SAMPLES)
-    values = np.stack([occlusion, *shadows], axis=1).reshape(*shape, -1)
+    occlusion, shadows = world.lighting(
+        hits.point + hits.flat * OFFSET, hits.flat, around, rng, samples=LIGHT_SAMPLES
+    )
+    values: np.ndarray = np.stack([occlusion, *shadows], axis=1).reshape(*shape, -1)
     bend = np.rint(hits.normal * 1.6).astype(np.int32) @ np.array([1, 5, 25], np.int32)
     surface = (hits.part * 125 + bend).reshape(shape)
     for step in (1, 2):
-        total, weight = values.copy(), np.ones((*shape, 1), np.float32)
+        total = values.copy()
+        weight: np.ndarray = np.ones((*shape, 1), np.float32)
         for rows, columns in _AROUND:
             here, there = _overlap(rows * step, columns * step)
             same = (surface[here] == surface[there])[..., None].astype(np.float32)
@@ -89,11 +95,19 @@ def _smooth_lighting(world: World, hits: Hits, around: Surroundings, rng: np.ran
     return values[:, 0], list(values[:, 1:].T)
 
 
-def _lighting_nearby(world: World, seen: Hits, pixels: np.ndarray, hits: Hits, lit: Lighting,
-                     around: Surroundings, rng: np.random.Generator, shape: tuple[int, int]) -> Lighting:
+def _lighting_nearby(
+    world: World,
+    seen: Hits,
+    pixels: np.ndarray,
+    hits: Hits,
+    lit: Lighting,
+    around: Surroundings,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+) -> Lighting:
     """Take the smoothed lighting of the same part beside a pixel; sample it where there is none."""
     height, width = shape
-    source = np.full(len(pixels), -1)
+    source: np.ndarray = np.full(len(pixels), -1)
     rows, columns = np.divmod(pixels, width)
     for down, right in ((0, 0), *_AROUND):
         other = np.clip(rows + down, 0, height - 1) * width + np.clip(columns + right, 0, width - 1)
@@ -101,19 +115,25 @@ def _lighting_nearby(world: World, seen: Hits, pixels: np.ndarray, hits: Hits, l
     occlusion, shadows = lit[0][source], [shadow[source] for shadow in lit[1]]
     alone = np.flatnonzero(source < 0)
     if len(alone):
-        fresh = world.lighting((seen.point + seen.flat * OFFSET)[alone], seen.flat[alone], around, rng,
-                               samples=2 * LIGHT_SAMPLES)
+        fresh = world.lighting(
+            (seen.point + seen.flat * OFFSET)[alone], seen.flat[alone], around, rng, samples=2 * LIGHT_SAMPLES
+        )
         occlusion[alone] = fresh[0]
-        for shadow, value in zip(shadows, fresh[1]):
+        for shadow, value in zip(shadows, fresh[1], strict=True):
             shadow[alone] = value
     return occlusion, shadows
 
 
 def _overlap(rows: int, columns: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Return the slices of an image and of its copy shifted by (rows, columns) where they overlap."""
+
     def pair(shift: int) -> tuple[slice, slice]:
-        return (slice(0, -shift), slice(shift, None)) if shift > 0 else (
-            (slice(-shift, None), slice(0, shift)) if shift < 0 else (slice(None), slice(None)))
+        return (
+            (slice(0, -shift), slice(shift, None))
+            if shift > 0
+            else ((slice(-shift, None), slice(0, shift)) if shift < 0 else (slice(None), slice(None)))
+        )
+
     (here_rows, there_rows), (here_columns, there_columns) = pair(rows), pair(columns)
     return (here_rows, here_columns), (there_rows, there_columns)
 

@@ -21,10 +21,14 @@ def tiled(mesh: Mesh, repeats: float) -> Mesh:
     return replace(mesh, uv=mesh.uv * repeats)
 
 
-def furniture(rng: np.random.Generator, camera: Camera, reach: float, *, held_out: bool = False) -> list[Part]:
+def furniture(
+    rng: np.random.Generator, camera: Camera, reach: float, *, held_out: bool = False
+) -> list[Part]:
     """Make the table top (its surface at z = 0), the walls and the floor."""
     width, depth = reach * rng.uniform(2.2, 5.0), reach * rng.uniform(2.0, 3.5)
-    top = Surface(np.ones(3), textures.table(rng, held_out=held_out), gloss=float(rng.choice([0.0, 0.05, 0.2, 0.5])))
+    top = Surface(
+        np.ones(3), textures.table(rng, held_out=held_out), gloss=float(rng.choice([0.0, 0.05, 0.2, 0.5]))
+    )
     slab = box((width, depth, 0.03), center=(0, 0, -0.015))
     scale = max(width, depth) / rng.uniform(0.5, 1.2)
     parts = [Part(tiled(slab, scale), top)]
@@ -33,7 +37,9 @@ def furniture(rng: np.random.Generator, camera: Camera, reach: float, *, held_ou
         mat = box((*size, 0.0012), center=(*(rng.uniform(-0.1, 0.1, 2) * width), 0.0003))
         parts.append(Part(tiled(mat, 2), Surface(np.ones(3), textures.cloth(rng), gloss=0.0)))
     back = max(depth / 2 + rng.uniform(0.01, 1.2), 0.3)
-    turn = rotation('z', float(np.degrees(np.arctan2(camera.pose[1, 2], camera.pose[0, 2])) - 90 + rng.normal(0, 12)))
+    turn = rotation(
+        'z', float(np.degrees(np.arctan2(camera.pose[1, 2], camera.pose[0, 2])) - 90 + rng.normal(0, 12))
+    )
     faces = [(np.array([0, back, 0.6]), np.array([2.5, 0, 0]), np.array([0, 0, 1.4]))]
     if rng.uniform() < 0.4:
         side = rng.choice([-1, 1]) * rng.uniform(0.8, 2.0)
@@ -68,7 +74,7 @@ def lighting(rng: np.random.Generator) -> Surroundings:
         angle, high = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 2.4)
         away = rng.uniform(0.3, 1.8)
         position = np.array([away * np.cos(angle), away * np.sin(angle), high])
-        power = strength * part * (position ** 2).sum() * 1.3
+        power = strength * part * (position**2).sum() * 1.3
         lights.append(Light(position, float(rng.uniform(0.03, 0.45)), (power * tint).astype(np.float32)))
     ambient = (1.15 - 0.75 * strength) * (2 - tint)
     return Surroundings(tuple(lights), ambient.astype(np.float32), _panorama(rng, ambient))
@@ -81,10 +87,10 @@ def _panorama(rng: np.random.Generator, ambient: np.ndarray) -> np.ndarray:
     room = np.tile(column * ambient.astype(np.float32), (1, width, 1))
     for _ in range(int(rng.integers(1, 5))):
         y, x = int(rng.integers(0, height // 2)), int(rng.integers(0, width))
-        room[y:y + int(rng.integers(3, 14)), x:x + int(rng.integers(4, 18))] *= rng.uniform(1.5, 4.0)
+        room[y : y + int(rng.integers(3, 14)), x : x + int(rng.integers(4, 18))] *= rng.uniform(1.5, 4.0)
     for _ in range(int(rng.integers(1, 5))):
         y, x = int(rng.integers(height // 4, height)), int(rng.integers(0, width))
-        room[y:y + int(rng.integers(3, 14)), x:x + int(rng.integers(4, 18))] *= rng.uniform(0.2, 0.7)
+        room[y : y + int(rng.integers(3, 14)), x : x + int(rng.integers(4, 18))] *= rng.uniform(0.2, 0.7)
     return cv2.GaussianBlur(room, (0, 0), 1.0)
 
 
@@ -102,14 +108,16 @@ def visitors(rng: np.random.Generator, camera: Camera, reach: float) -> list[Par
 
 def _hand(rng: np.random.Generator) -> list[Part]:
     tones = np.array([[0.96, 0.80, 0.69], [0.88, 0.67, 0.53], [0.70, 0.48, 0.34], [0.42, 0.27, 0.19]])
-    skin = Surface(linear(tones[int(rng.integers(4))] * rng.uniform(0.9, 1.05)), textures.speckle(rng), gloss=0.12)
+    skin = Surface(
+        linear(tones[int(rng.integers(4))] * rng.uniform(0.9, 1.05)), textures.speckle(rng), gloss=0.12
+    )
     sleeve = Surface(linear(rng.uniform(0.05, 0.95, 3)), textures.weave(rng), gloss=0.0)
     bend = rng.uniform(0.2, 1.0)
     meshes = [ellipsoid((0.048, 0.042, 0.018))]
     for y in (-0.030, -0.011, 0.009, 0.028):
         knuckle = np.array([0.042, y, 0.0])
-        middle = knuckle + [0.036, y * 0.1, -0.022 * bend]
-        tip = middle + [0.030 * (1 - 0.6 * bend), 0, -0.034 * bend]
+        middle = knuckle + np.array([0.036, y * 0.1, -0.022 * bend])
+        tip = middle + np.array([0.03 * (1 - 0.6 * bend), 0, -0.034 * bend])
         meshes.append(tube(np.stack([knuckle, middle, tip]), [0.010, 0.009, 0.007], segments=8))
     thumb = np.array([[0.0, -0.035, -0.005], [0.035, -0.06, -0.02], [0.06, -0.05, -0.04]])
     meshes.append(tube(thumb, [0.013, 0.011, 0.008], segments=8))
@@ -130,7 +138,18 @@ def _gripper(rng: np.random.Generator) -> list[Part]:
     palm = box((0.06, 0.13, 0.05), center=(0, 0, length))
     wrist = tube(np.array([[0, 0, length + 0.02], [0, 0, length + 0.14]]), 0.035)
     lean = rng.normal(0, 0.25, 2)
-    arm = tube(np.array([[0, 0, length + 0.13], [lean[0] * 0.5, lean[1] * 0.5, length + 0.45], [lean[0], lean[1], length + 1.0]]),
-               [0.045, 0.05, 0.055])
-    return [Part(merge([*fingers, palm]), body), Part(merge(tips), pad),
-            Part(merge([wrist, arm]), body if rng.uniform() < 0.6 else replace(body, colour=np.full(3, 0.75)))]
+    arm = tube(
+        np.array(
+            [
+                [0, 0, length + 0.13],
+                [lean[0] * 0.5, lean[1] * 0.5, length + 0.45],
+                [lean[0], lean[1], length + 1.0],
+            ]
+        ),
+        [0.045, 0.05, 0.055],
+    )
+    return [
+        Part(merge([*fingers, palm]), body),
+        Part(merge(tips), pad),
+        Part(merge([wrist, arm]), body if rng.uniform() < 0.6 else replace(body, colour=np.full(3, 0.75))),
+    ]

@@ -13,7 +13,7 @@ from training.scenes.kinds import KINDS, draw_kind
 from training.scenes.materials import Part
 from training.scenes.mesh import rotation
 
-CELL = 0.006            # metres a cell of the map of free places
+CELL = 0.006  # metres a cell of the map of free places
 SIZES = {'small': (0.0, 0.12), 'medium': (0.4, 0.6), 'large': (0.88, 1.0)}  # shares of the kind's scale range
 FACING = ('laptop', 'clock', 'keyboard')  # people turn these towards themselves
 UPRIGHT = {'upright': np.eye(3), 'side': rotation('x', 90), 'down': rotation('x', 180)}
@@ -41,8 +41,18 @@ class Item:
     def moved(self, offset: np.ndarray) -> Item:
         """Return the thing shifted by metres."""
         parts = tuple(Part(part.mesh.moved(offset=offset), part.surface) for part in self.parts)
-        return Item(self.kind, self.colour, self.material, self.size_class, self.scale, parts, self.turn,
-                    self.middle + offset, self.half, self.carrier)
+        return Item(
+            self.kind,
+            self.colour,
+            self.material,
+            self.size_class,
+            self.scale,
+            parts,
+            self.turn,
+            self.middle + offset,
+            self.half,
+            self.carrier,
+        )
 
 
 @dataclass(frozen=True)
@@ -53,13 +63,17 @@ class Plan:
     colour: str
     material: str
     size_class: str
-    twin: int       # seed of the shape: things of a group may share it
+    twin: int  # seed of the shape: things of a group may share it
 
 
 def plan(rng: np.random.Generator, *, held_out: bool) -> list[Plan]:
     """Draw what lies on the table: groups that need colour, size or place to be told apart, and clutter."""
     plans: list[Plan] = []
-    crowd = int(rng.choice([2, 3, 4, 5, 6, 7, 8, 9, 11, 13], p=[.05, .1, .12, .14, .14, .13, .12, .09, .07, .04]))
+    crowd = int(
+        rng.choice(
+            [2, 3, 4, 5, 6, 7, 8, 9, 11, 13], p=[0.05, 0.1, 0.12, 0.14, 0.14, 0.13, 0.12, 0.09, 0.07, 0.04]
+        )
+    )
     while len(plans) < crowd:
         kind = draw_kind(rng)
         colour, material = _look(kind, rng)
@@ -69,11 +83,13 @@ def plan(rng: np.random.Generator, *, held_out: bool) -> list[Plan]:
         if group < 0.40:
             for _ in range(int(rng.integers(1, 4))):
                 plans.append(_sibling(first, rng, held_out))
-        elif group < 0.55:      # the same colour on other kinds, so that a colour alone does not do
+        elif group < 0.55:  # the same colour on other kinds, so that a colour alone does not do
             for _ in range(int(rng.integers(1, 3))):
                 other = draw_kind(rng)
                 if colour in other.colours:
-                    plans.append(Plan(other, colour, other.materials[0], _size(rng), _shape_seed(rng, held_out)))
+                    plans.append(
+                        Plan(other, colour, other.materials[0], _size(rng), _shape_seed(rng, held_out))
+                    )
     if rng.uniform() < 0.45:
         holder = list(KINDS.values())
         holder = [kind for kind in holder if kind.holds]
@@ -87,16 +103,22 @@ def _sibling(first: Plan, rng: np.random.Generator, held_out: bool) -> Plan:
     way = rng.uniform()
     twin = first.twin if rng.uniform() < 0.5 else _shape_seed(rng, held_out)
     if way < 0.45:
-        return Plan(first.kind, *_look(first.kind, rng), first.size_class if rng.uniform() < 0.7 else _size(rng), twin)
+        return Plan(
+            first.kind, *_look(first.kind, rng), first.size_class if rng.uniform() < 0.7 else _size(rng), twin
+        )
     if way < 0.72:
-        other = {'small': 'large', 'large': 'small', 'medium': ('small', 'large')[rng.integers(2)]}[first.size_class]
+        other = {'small': 'large', 'large': 'small', 'medium': ('small', 'large')[rng.integers(2)]}[
+            first.size_class
+        ]
         return Plan(first.kind, first.colour, first.material, other, first.twin)
     return Plan(first.kind, first.colour, first.material, first.size_class, twin)
 
 
 def _look(kind: Kind, rng: np.random.Generator) -> tuple[str, str]:
-    return (kind.colours[int(rng.integers(len(kind.colours)))],
-            kind.materials[int(rng.integers(len(kind.materials)))])
+    return (
+        kind.colours[int(rng.integers(len(kind.colours)))],
+        kind.materials[int(rng.integers(len(kind.materials)))],
+    )
 
 
 def _size(rng: np.random.Generator) -> str:
@@ -105,7 +127,7 @@ def _size(rng: np.random.Generator) -> str:
 
 def _shape_seed(rng: np.random.Generator, held_out: bool) -> int:
     """Draw a shape's seed: even ones are for training, odd ones are held out for tests."""
-    return 2 * int(rng.integers(2 ** 30)) + int(held_out)
+    return 2 * int(rng.integers(2**30)) + int(held_out)
 
 
 def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[list[Part], float]:
@@ -123,7 +145,7 @@ def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[lis
     low_corner, high_corner = vertices.min(0), vertices.max(0)
     offset = np.array([*(-(low_corner + high_corner)[:2] / 2), -low_corner[2]])
     placed = []
-    for mesh, part in zip(moved, parts):
+    for mesh, part in zip(moved, parts, strict=True):
         normals = mesh.normals / scale
         mesh = mesh.moved(offset=offset)
         placed.append(Part(type(mesh)(mesh.vertices, normals, mesh.uv, mesh.faces), part.surface))
@@ -138,8 +160,9 @@ class Table:
         cells = int(2 * reach / CELL)
         self.taken = np.zeros((cells, cells), np.uint8)
 
-    def find(self, half: np.ndarray, angle: float, rng: np.random.Generator, *, spread: float,
-             gap: float) -> np.ndarray | None:
+    def find(
+        self, half: np.ndarray, angle: float, rng: np.random.Generator, *, spread: float, gap: float
+    ) -> np.ndarray | None:
         """Find a free place for a rectangle of half sides (2,) turned by ``angle``, and take it."""
         c, s = np.cos(angle), np.sin(angle)
         corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * (half + gap / 2)
@@ -173,7 +196,8 @@ def lay_out(rng: np.random.Generator, *, held_out: bool) -> tuple[list[Item], fl
 
 def _place(plans: list[Plan], reach: float, rng: np.random.Generator, *, held_out: bool) -> list[Item]:
     """Put things on the table, or on and in one another; what finds no place is left out."""
-    table, items = Table(reach), []
+    table = Table(reach)
+    items: list[Item] = []
     spread, gap = rng.uniform(0.35, 0.8), rng.uniform(0.0, 0.03)
     for thing in plans:
         parts, scale = build(thing, rng, held_out=held_out)
@@ -191,8 +215,20 @@ def _place(plans: list[Plan], reach: float, rng: np.random.Generator, *, held_ou
             place = np.array([*flat, 0.0])
         turn = rotation('z', np.degrees(angle))
         parts = [Part(part.mesh.moved(turn, place), part.surface) for part in parts]
-        items.append(Item(thing.kind, thing.colour, thing.material, thing.size_class, scale, tuple(parts), turn,
-                          place + [0, 0, half[2]], half, carrier))
+        items.append(
+            Item(
+                thing.kind,
+                thing.colour,
+                thing.material,
+                thing.size_class,
+                scale,
+                tuple(parts),
+                turn,
+                place + np.array([0, 0, half[2]]),
+                half,
+                carrier,
+            )
+        )
     return items
 
 
@@ -201,9 +237,10 @@ def _carrier(items: list[Item], half: np.ndarray, rng: np.random.Generator) -> i
     if rng.uniform() > 0.4:
         return -1
     for index, item in enumerate(items):
-        if item.kind.holds and item.carrier < 0 and not any(other.carrier == index for other in items):
-            if half[:2].max() < item.half[:2].min() * (0.75 if item.kind.holds == 'in' else 0.9):
-                return index
+        free = item.carrier < 0 and not any(other.carrier == index for other in items)
+        share = {'in': 0.75, 'on': 0.9, '': 0.0}[item.kind.holds]
+        if free and half[:2].max() < item.half[:2].min() * share:
+            return index
     return -1
 
 

@@ -10,23 +10,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-PHOTOS = 'VLA_TRAINING_PHOTOS'      # environment variable: a folder in the format of training_photos
+PHOTOS = 'VLA_TRAINING_PHOTOS'  # environment variable: a folder in the format of training_photos
 
 
-def noise(shape: tuple[int, int], rng: np.random.Generator, *, octaves: int = 4, base: int = 4,
-          stretch: float = 1.0) -> np.ndarray:
+def noise(
+    shape: tuple[int, int], rng: np.random.Generator, *, octaves: int = 4, base: int = 4, stretch: float = 1.0
+) -> np.ndarray:
     """Return smooth fractal noise, (h, w) float32 with mean 0 and about unit range."""
     height, width = shape
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
-        cells = base * 2 ** octave
+        cells = base * 2**octave
         grid = rng.uniform(-1, 1, (max(2, int(cells)), max(2, int(cells / stretch)))).astype(np.float32)
-        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / 2 ** octave
+        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / 2**octave
     return total / 1.5
 
 
 def muted(rng: np.random.Generator) -> np.ndarray:
-    """Draw an sRGB colour as tables and walls have it, (3,) float32: mostly pale or grey, now and then strong."""
+    """Draw an sRGB colour as tables and walls have it, (3,) float32: mostly pale or grey, seldom strong."""
     strength = rng.uniform(0.5, 1.0) if rng.uniform() < 0.12 else rng.uniform(0, 0.3)
     value = rng.uniform(0.55, 1.0) if rng.uniform() < 0.65 else rng.uniform(0.08, 0.55)
     tone = rng.uniform(0, 1, 3)
@@ -35,10 +36,14 @@ def muted(rng: np.random.Generator) -> np.ndarray:
 
 def wood(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """Return grain along the first axis, as a factor around white."""
-    rings = noise((size, size), rng, base=rng.integers(2, 6), octaves=3, stretch=1.0)
+    rings = noise((size, size), rng, base=int(rng.integers(2, 6)), octaves=3, stretch=1.0)
     grain = noise((size, size), rng, base=40, octaves=2, stretch=20.0)
     x = np.linspace(0, rng.uniform(2, 9), size, dtype=np.float32)[:, None]
-    value = 0.85 + rng.uniform(0.01, 0.08) * np.sin(2 * np.pi * (x + rings * 1.2)) + rng.uniform(0.04, 0.10) * grain
+    value = (
+        0.85
+        + rng.uniform(0.01, 0.08) * np.sin(2 * np.pi * (x + rings * 1.2))
+        + rng.uniform(0.04, 0.10) * grain
+    )
     tint = np.array([1.0, rng.uniform(0.93, 1.0), rng.uniform(0.85, 1.0)], np.float32)
     return _bytes(value[..., None] * tint)
 
@@ -53,7 +58,7 @@ def weave(rng: np.random.Generator, size: int = 128) -> np.ndarray:
 
 def speckle(rng: np.random.Generator, size: int = 128) -> np.ndarray:
     """Return blotches and grain (fruit peel, worn plastic) as a factor around white."""
-    value = 0.92 + rng.uniform(0.03, 0.10) * noise((size, size), rng, base=rng.integers(3, 12))
+    value = 0.92 + rng.uniform(0.03, 0.10) * noise((size, size), rng, base=int(rng.integers(3, 12)))
     value = value + rng.uniform(0.0, 0.05) * rng.standard_normal((size, size)).astype(np.float32)
     return _bytes(np.repeat(value[..., None], 3, axis=2))
 
@@ -70,7 +75,9 @@ def marble(rng: np.random.Generator, size: int = 512) -> np.ndarray:
 def granite(rng: np.random.Generator, size: int = 512) -> np.ndarray:
     """Return speckled stone."""
     base = rng.uniform(0.2, 0.8)
-    value = base + 0.12 * noise((size, size), rng, base=64, octaves=2) + 0.10 * rng.standard_normal((size, size))
+    value = (
+        base + 0.12 * noise((size, size), rng, base=64, octaves=2) + 0.10 * rng.standard_normal((size, size))
+    )
     tint = 1 + rng.uniform(-0.10, 0.10, 3)
     return _bytes(value[..., None].astype(np.float32) * tint)
 
@@ -149,7 +156,9 @@ def wall(rng: np.random.Generator, *, held_out: bool = False) -> np.ndarray:
     return (plain, plain, tiles, planks, cloth)[int(rng.integers(5))](rng)
 
 
-def label(tone: np.ndarray, rng: np.random.Generator, *, held_out: bool = False, size: int = 160) -> np.ndarray:
+def label(
+    tone: np.ndarray, rng: np.random.Generator, *, held_out: bool = False, size: int = 160
+) -> np.ndarray:
     """Print a package: the object's own colour with text lines, bars, patches and a picture.
 
     :param tone: (3,) linear RGB; stays the colour of most of the surface.
@@ -163,19 +172,27 @@ def label(tone: np.ndarray, rng: np.random.Generator, *, held_out: bool = False,
         w, h = rng.integers(size // 5, size // 2, 2)
         patch = photograph(rng, held_out=held_out) if rng.uniform() < 0.5 else None
         if patch is None:
-            picture[y:y + h, x:x + w] = rng.uniform(0, 255, 3)
+            picture[y : y + h, x : x + w] = rng.uniform(0, 255, 3)
         else:
             patch = crop(patch, rng, share=(0.2, 0.6))
-            picture[y:y + h, x:x + w] = cv2.resize(patch, (int(w), int(h)), interpolation=cv2.INTER_AREA)
+            picture[y : y + h, x : x + w] = cv2.resize(patch, (int(w), int(h)), interpolation=cv2.INTER_AREA)
     for _ in range(int(rng.integers(1, 5))):
         text = ''.join(chr(code) for code in rng.integers(65, 91, int(rng.integers(3, 9))))
         at = (int(rng.integers(0, size // 2)), int(rng.integers(size // 6, size)))
         tint = ink if rng.uniform() < 0.7 else rng.uniform(0, 255, 3)
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_DUPLEX, float(rng.uniform(0.3, 1.3)),
-                    [float(v) for v in tint], int(rng.integers(1, 3)), cv2.LINE_AA)
+        cv2.putText(
+            picture,
+            text,
+            at,
+            cv2.FONT_HERSHEY_DUPLEX,
+            float(rng.uniform(0.3, 1.3)),
+            [float(v) for v in tint],
+            int(rng.integers(1, 3)),
+            cv2.LINE_AA,
+        )
     for _ in range(int(rng.integers(0, 3))):
         y = int(rng.integers(size))
-        picture[y:y + int(rng.integers(2, 14))] = ink if rng.uniform() < 0.5 else rng.uniform(0, 255, 3)
+        picture[y : y + int(rng.integers(2, 14))] = ink if rng.uniform() < 0.5 else rng.uniform(0, 255, 3)
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
@@ -194,7 +211,7 @@ def crop(image: np.ndarray, rng: np.random.Generator, *, share: tuple[float, flo
     h = max(8, int(height * rng.uniform(*share)))
     w = max(8, int(width * rng.uniform(*share)))
     y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
-    return image[y:y + h, x:x + w]
+    return image[y : y + h, x : x + w]
 
 
 def mirrored(image: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from embreex.rtcore_scene import EmbreeScene
 
 from training.scenes.materials import Part
 
-OFFSET = 4e-4           # metres that a secondary ray starts off the surface
+OFFSET = 4e-4  # metres that a secondary ray starts off the surface
 OCCLUSION_REACH = 0.30  # metres within which neighbours darken
 MIPS = 6
 
@@ -32,7 +32,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Light that comes from everywhere: ``ambient`` (3,) and ``room`` (h, w, 3), a panorama for reflections."""
+    """``lights``, ``ambient`` light (3,) from everywhere, and ``room`` (h, w, 3), a panorama to reflect."""
 
     lights: tuple[Light, ...]
     ambient: np.ndarray
@@ -41,9 +41,10 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Hits:
-    """What rays meet: ``found`` (N,) bool; then for every ray ``distance`` (metres along a unit direction),
-    ``part`` index, ``instance``, ``normal`` (smooth, towards the eye), ``flat`` (the triangle's own normal)
-    and ``point``.
+    """What N rays meet.
+
+    ``found`` bool; ``distance`` in metres along the ray; ``part`` index; ``instance``; ``normal`` (smooth)
+    and ``flat`` (the triangle's own), towards the eye; ``point``; ``face``, and ``weights`` of its corners.
     """
 
     found: np.ndarray
@@ -70,7 +71,9 @@ class World:
         self.vertices = np.concatenate([part.mesh.vertices for part in parts]).astype(np.float32)
         self.normals = np.concatenate([part.mesh.normals for part in parts]).astype(np.float32)
         self.uv = np.concatenate([part.mesh.uv for part in parts]).astype(np.float32)
-        self.faces = np.concatenate([part.mesh.faces + start for part, start in zip(parts, starts)]).astype(np.int32)
+        self.faces = np.concatenate(
+            [part.mesh.faces + start for part, start in zip(parts, starts, strict=True)]
+        ).astype(np.int32)
         self.part_of = np.repeat(np.arange(len(parts), dtype=np.int32), counts)
         self.instance = np.asarray(instances, np.int32)
         self.colour = np.stack([part.surface.colour for part in parts]).astype(np.float32)
@@ -99,10 +102,21 @@ class World:
         flat = _facing(_unit(answer['Ng']), directions)
         distance = np.where(found, answer['tfar'], 0).astype(np.float32)
         part = self.part_of[face]
-        return Hits(found, distance, part, np.where(found, self.instance[part], 0), normal, flat,
-                    origins + directions * distance[:, None], face, weights)
+        return Hits(
+            found,
+            distance,
+            part,
+            np.where(found, self.instance[part], 0),
+            normal,
+            flat,
+            origins + directions * distance[:, None],
+            face,
+            weights,
+        )
 
-    def open_to(self, points: np.ndarray, directions: np.ndarray, reach: np.ndarray | None = None) -> np.ndarray:
+    def open_to(
+        self, points: np.ndarray, directions: np.ndarray, reach: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return 1.0 where nothing stands between a point and the way given, else 0.0.
 
         :param reach: (N,) metres to look; everywhere when None.
@@ -120,13 +134,22 @@ class World:
         level = np.log2(np.maximum(footprint * density[hits.part], 1e-6))
         level = np.clip(np.rint(level), 0, MIPS - 1).astype(np.int64)
         start, height, width = levels[hits.part, level].T
-        uv = np.minimum(1 - np.abs(1 - uv % 2.0), 0.99999)     # mirrored tiles have no seams
+        uv = np.minimum(1 - np.abs(1 - uv % 2.0), 0.99999)  # mirrored tiles have no seams
         index = start + (uv[:, 1] * height).astype(np.int64) * width + (uv[:, 0] * width).astype(np.int64)
         return self.colour[hits.part] * texels[index]
 
-    def shade(self, origins: np.ndarray, directions: np.ndarray, around: Surroundings, rng: np.random.Generator, *,
-              spread: float, hits: Hits | None = None, bounces: int = 3,
-              lit: tuple[np.ndarray, list[np.ndarray]] | None = None) -> np.ndarray:
+    def shade(
+        self,
+        origins: np.ndarray,
+        directions: np.ndarray,
+        around: Surroundings,
+        rng: np.random.Generator,
+        *,
+        spread: float,
+        hits: Hits | None = None,
+        bounces: int = 3,
+        lit: tuple[np.ndarray, list[np.ndarray]] | None = None,
+    ) -> np.ndarray:
         """Return the light that comes along each ray, linear (N, 3) float32.
 
         :param spread: radians a pixel.
@@ -142,41 +165,73 @@ class World:
         shine = np.zeros_like(base)
         gloss, metal = self.gloss[hits.part][:, None], self.metal[hits.part][:, None]
         power = 2.0 ** (3 + 7 * gloss)
-        for light, shadow in zip(around.lights, shadows):
+        for light, shadow in zip(around.lights, shadows, strict=True):
             way = light.position.astype(np.float32) - hits.point
             square = _dot(way, way)
             way /= np.sqrt(square)
             facing = np.maximum(_dot(way, hits.normal), 0) * shadow[:, None] / square
             diffuse = diffuse + light.colour * facing
             half = _unit(way - directions)
-            shine += light.colour * facing * np.maximum(_dot(half, hits.normal), 0) ** power * gloss * (power + 8) / 60
+            shine += (
+                light.colour
+                * facing
+                * np.maximum(_dot(half, hits.normal), 0) ** power
+                * gloss
+                * (power + 8)
+                / 60
+            )
         colour = base * diffuse * (1 - 0.85 * metal)
         tint = 1 - metal + metal * base
         colour += shine * tint * 0.5
         if bounces:
-            colour += self._mirrored(hits, start, directions, around, rng, spread, occlusion, tint, gloss, metal)
+            colour += self._mirrored(
+                hits, start, directions, around, rng, spread, occlusion, tint, gloss, metal
+            )
             colour = self._through(hits, directions, colour, around, rng, spread, bounces)
         room = around_room(around.room, directions)
         return np.where(hits.found[:, None], colour, room).astype(np.float32)
 
-    def lighting(self, start: np.ndarray, normal: np.ndarray, around: Surroundings, rng: np.random.Generator, *,
-                 samples: int = 1) -> tuple[np.ndarray, list[np.ndarray]]:
+    def lighting(
+        self,
+        start: np.ndarray,
+        normal: np.ndarray,
+        around: Surroundings,
+        rng: np.random.Generator,
+        *,
+        samples: int = 1,
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         """Sample how open each point is to the sky (N,) and to each light (N,)."""
         occlusion = np.zeros(len(start), np.float32)
         shadows = [np.zeros(len(start), np.float32) for _ in around.lights]
         reach = np.full(len(start), OCCLUSION_REACH, np.float32)
         for _ in range(samples):
             # a unit vector added to the normal is spread by the cosine (Lambert)
-            occlusion += self.open_to(start, _unit(_ball(len(start), rng) + normal * np.float32(1.001)), reach)
-            for light, shadow in zip(around.lights, shadows):
-                way = light.position.astype(np.float32) + np.float32(light.radius) * _ball(len(start), rng) - start
+            occlusion += self.open_to(
+                start, _unit(_ball(len(start), rng) + normal * np.float32(1.001)), reach
+            )
+            for light, shadow in zip(around.lights, shadows, strict=True):
+                way = (
+                    light.position.astype(np.float32)
+                    + np.float32(light.radius) * _ball(len(start), rng)
+                    - start
+                )
                 far = np.sqrt(_dot(way, way))
                 shadow += self.open_to(start, way / far, far[:, 0])
         return occlusion / samples, [shadow / samples for shadow in shadows]
 
-    def _mirrored(self, hits: Hits, start: np.ndarray, directions: np.ndarray, around: Surroundings,
-                  rng: np.random.Generator, spread: float, occlusion: np.ndarray, tint: np.ndarray,
-                  gloss: np.ndarray, metal: np.ndarray) -> np.ndarray:
+    def _mirrored(
+        self,
+        hits: Hits,
+        start: np.ndarray,
+        directions: np.ndarray,
+        around: Surroundings,
+        rng: np.random.Generator,
+        spread: float,
+        occlusion: np.ndarray,
+        tint: np.ndarray,
+        gloss: np.ndarray,
+        metal: np.ndarray,
+    ) -> np.ndarray:
         """Return reflections of the scene and the room on glossy and metal parts."""
         facing = np.clip(-_dot(directions, hits.normal), 0, 1)
         share = metal * 0.8 + (1 - metal) * gloss * (0.04 + 0.5 * (1 - facing) ** 5)
@@ -192,15 +247,24 @@ class World:
             light[chosen] = mirrored * share[chosen] * tint[chosen]
         return light
 
-    def _through(self, hits: Hits, directions: np.ndarray, colour: np.ndarray, around: Surroundings,
-                 rng: np.random.Generator, spread: float, bounces: int) -> np.ndarray:
+    def _through(
+        self,
+        hits: Hits,
+        directions: np.ndarray,
+        colour: np.ndarray,
+        around: Surroundings,
+        rng: np.random.Generator,
+        spread: float,
+        bounces: int,
+    ) -> np.ndarray:
         """Add what shines through clear parts."""
         clear = self.clear[hits.part] * hits.found
         chosen = np.flatnonzero(clear > 0)
         if len(chosen):
             way = directions[chosen]
-            behind = self.shade(hits.point[chosen] + way * OFFSET * 5, way, around, rng, spread=spread,
-                                bounces=bounces - 1)
+            behind = self.shade(
+                hits.point[chosen] + way * OFFSET * 5, way, around, rng, spread=spread, bounces=bounces - 1
+            )
             share, tint = clear[chosen, None], 0.5 + 0.5 * self.colour[hits.part[chosen]]
             colour[chosen] = colour[chosen] * (1 - share) + behind * share * tint
         return colour
@@ -215,7 +279,7 @@ class World:
         texels, levels, density = [np.ones((1, 3), np.float32)], [], []
         known: dict[int, list[tuple[int, int, int]]] = {}
         size = 1
-        for texture, (vertices, uv) in zip(self._textures, self._extent):
+        for texture, (vertices, uv) in zip(self._textures, self._extent, strict=True):
             if texture is None:
                 levels.append([(0, 1, 1)] * MIPS)
                 density.append(0.0)
@@ -259,7 +323,7 @@ def _facing(normal: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 
 def _ball(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return unit vectors in random order from a table, (count, 3): drawing each anew costs more than its ray."""
+    """Return unit vectors (count, 3) from a table: drawing each anew costs more than tracing its ray."""
     start = int(rng.integers(len(_UNITS)))
     return np.resize(np.roll(_UNITS, -start, axis=0), (count, 3))
 
