@@ -1,6 +1,7 @@
 """scene_camera plays what it is given, overlay_node draws over it; nodes end in order."""
 
 import signal
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -94,11 +95,29 @@ def test_nodes_end_in_order(graph):
         assert 'Traceback' not in process.log and 'Failed' not in process.log
 
 
+def test_the_parameter_file_reaches_a_node_in_a_namespace_and_slips_are_named(graph, tmp_path):
+    from rcl_interfaces.srv import GetParameters
+    text = (Path(__file__).parents[2] / 'config' / 'attention.yaml').read_text(encoding='utf-8')
+    file = tmp_path / 'mine.yaml'
+    mine = text.replace('jpeg_quality: 85', 'jpeg_quality: 42\n    show_region: true')
+    file.write_text(mine, encoding='utf-8')
+    process = graph.start('overlay_node', '--params-file', str(file), '-r', '__ns:=/robot1')
+    request = GetParameters.Request(names=['jpeg_quality'])
+    values = graph.call(GetParameters, '/robot1/overlay_node/get_parameters', request).values
+    assert values[0].integer_value == 42
+    assert 'show_region is no parameter of this node and is ignored; show_regions is meant?' in process.log
+    names = {name for name, _ in graph.node.get_topic_names_and_types()}
+    assert {'/robot1/overlay', '/robot1/overlay/compressed'} <= names and '/overlay' not in names
+
+
 def test_a_wrong_parameter_at_start_is_one_line_and_status_2(graph):
     cases = [({'max_characters': 0}, ('max_characters', '0')),
              ({'heatmap_head': 'third'}, ('heatmap_head', 'third')),
              ({'max_characters': 2.5}, ('max_characters', 'DOUBLE', 'INTEGER'))]
     processes = [graph.start('instruction_node', **given) for given, _ in cases]
+    unreadable = graph.start('instruction_node', '--params-file', '/nowhere/mine.yaml')
+    assert unreadable.popen.wait(30) == 2 and 'refused: ' in unreadable.log
+    assert 'nowhere/mine.yaml' in unreadable.log and 'Traceback' not in unreadable.log
     for process, (_, said) in zip(processes, cases, strict=True):
         assert process.popen.wait(30) == 2
         assert len(process.log.strip().splitlines()) == 1 and all(word in process.log for word in said)

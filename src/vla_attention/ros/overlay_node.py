@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 from sensor_msgs.msg import CompressedImage, Image
-from vision_msgs.msg import Classification, Detection2DArray
+from vision_msgs.msg import Classification, Detection2D, Detection2DArray
 
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import read_regions
@@ -36,7 +36,8 @@ class OverlayNode(PerceptionNode):
         super().__init__('overlay_node', SETTINGS, **options)
         self._parts: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
         self._stream: list[Input] = []
-        self._phase: tuple[float, str] = (0.0, '')
+        self._phase: tuple[float, str] = (0.0, '')         # when it came (monotonic, s), and what
+        self._importance: tuple[float, float] = (0.0, 0.0)
 
     def configure(self) -> None:
         """Make the outputs."""
@@ -81,6 +82,7 @@ class OverlayNode(PerceptionNode):
             self.subscribe(Image, 'focus/labels', self._part('labels'), qos.result()),
             self.subscribe(Detection2DArray, 'focus/regions', self._part('focus'), qos.result()),
             self.subscribe(Classification, 'moments/phase', self._take_phase, qos.result()),
+            self.subscribe(Detection2D, 'moments/importance', self._take_importance, qos.result()),
         ]
 
     def _part(self, kind: str) -> Any:
@@ -109,6 +111,10 @@ class OverlayNode(PerceptionNode):
         if message.results:
             self._phase = (time.monotonic(), message.results[0].class_id)
 
+    def _take_importance(self, message: Detection2D) -> None:
+        if message.results:
+            self._importance = (time.monotonic(), message.results[0].hypothesis.score)
+
     def _draw(self, parts: dict[str, Any]) -> None:
         header = parts['image'].header
         try:
@@ -119,11 +125,12 @@ class OverlayNode(PerceptionNode):
         except ImageError as error:
             self.complain('image', f'{self.resolve_topic_name("image")} or what was made of it: {error}')
             return
-        when, phase = self._phase
+        oldest = time.monotonic() - PHASE_AGE
         overlay = draw_overlay(
             image, regions if self.parameters['show_regions'] else (),
             attention=attention if self.parameters['show_attention'] else None,
-            phase=phase if time.monotonic() - when < PHASE_AGE else '')
+            phase=self._phase[1] if self._phase[0] > oldest else '',
+            importance=self._importance[1] if self._importance[0] > oldest else None)
         if self._overlay.wanted:
             self._overlay.publish(write_image(overlay, 'rgb8', header))
         if self._compressed.wanted:

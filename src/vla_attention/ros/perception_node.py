@@ -12,6 +12,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
@@ -62,7 +63,11 @@ class PerceptionNode(LifecycleNode):
                                      configurable=lambda: self.state == 'unconfigured')
         # absolute by convention: one /diagnostics for the whole robot
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.result())
-        self._tick_timer = self.create_timer(1.0, self._tick, callback_group=ReentrantCallbackGroup())
+        for text in self.parameters.unknown():
+            self.complain('parameters', text)
+        # a clock that always runs: diagnostics matter most where /clock is missing
+        self._tick_timer = self.create_timer(1.0, self._tick, callback_group=ReentrantCallbackGroup(),
+                                             clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     # ---- what a node fills in
 
@@ -128,9 +133,9 @@ class PerceptionNode(LifecycleNode):
         self._workers.append(worker)
         return worker
 
-    def complain(self, key: str, text: str) -> None:
+    def complain(self, key: str, text: str, level: bytes = health.WARN) -> None:
         """Warn of a problem: in diagnostics at once, in the log at most every 5 s a key."""
-        self.health.problem(key, text)
+        self.health.problem(key, text, level)
         now = time.monotonic()
         last, left_out = self._warned.get(key, (-THROTTLE, 0))
         if now - last < THROTTLE:
@@ -146,8 +151,7 @@ class PerceptionNode(LifecycleNode):
         where = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
         place = f' at {where.name}:{where.lineno}' if where else ''
         text = f'{type(error).__name__}{place}: {error}'
-        self.complain('error', text)
-        self.health.problem('error', text, health.ERROR)
+        self.complain('error', text, health.ERROR)
         self.get_logger().debug(''.join(traceback.format_exception(type(error), error, error.__traceback__)))
 
     def age(self, header: Header) -> float:
@@ -256,9 +260,13 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
 
     :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
     """
-    nodes: list[PerceptionNode] = []
     try:
         rclpy.init(args=arguments)
+    except Exception as error:  # rclpy has no type in common for arguments and parameter files it cannot read
+        print(f'refused: {error}', file=sys.stderr)
+        return 2
+    nodes: list[PerceptionNode] = []
+    try:
         executor = SingleThreadedExecutor()
         for make_node in make:
             nodes.append(make_node())
