@@ -1,7 +1,7 @@
-"""
-Build vision_msgs into the virtual environment that runs this script.
+"""Build vision_msgs into the virtual environment that runs this script.
 
-There is no wheel of vision_msgs, so `interfaces/vision_msgs` is built with the rosidl generators that do come as wheels.
+There is no wheel of vision_msgs, so `interfaces/vision_msgs` is built with the rosidl generators that do
+come as wheels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def point_at_own_headers(prefix: Path) -> int:
 
 
 def build(prefix: Path) -> None:
-    """Configure, build and install vision_msgs under `prefix`; raises CalledProcessError when a step fails."""
+    """Configure, build and install vision_msgs under `prefix`.
+
+    :raises subprocess.CalledProcessError: a step failed; its `stdout` says why.
+    """
     site_packages = Path(sysconfig.get_path('purelib')).relative_to(prefix)
     environment = dict(os.environ, PATH=f'{prefix / "bin"}{os.pathsep}{os.environ["PATH"]}')
     # another ROS installation's packages must not mix with the wheels'
@@ -44,13 +47,15 @@ def build(prefix: Path) -> None:
     with tempfile.TemporaryDirectory(prefix='vision_msgs-') as folder:
         steps = [
             ['cmake', '-S', str(SOURCE), '-B', folder,
-             f'-DCMAKE_INSTALL_PREFIX={prefix}', f'-DCMAKE_PREFIX_PATH={prefix}', f'-DPYTHON_INSTALL_DIR={site_packages}',
-             f'-DPython3_EXECUTABLE={sys.executable}', '-DCMAKE_INSTALL_RPATH=$ORIGIN', '-DBUILD_TESTING=OFF'],
+             f'-DCMAKE_INSTALL_PREFIX={prefix}', f'-DCMAKE_PREFIX_PATH={prefix}',
+             f'-DPYTHON_INSTALL_DIR={site_packages}', f'-DPython3_EXECUTABLE={sys.executable}',
+             '-DCMAKE_BUILD_TYPE=Release', '-DCMAKE_INSTALL_RPATH=$ORIGIN', '-DBUILD_TESTING=OFF'],
             ['cmake', '--build', folder, '--parallel', str(os.cpu_count() or 1)],
             ['cmake', '--install', folder],
         ]
         for step in steps:
-            subprocess.run(step, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            subprocess.run(step, check=True, env=environment, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def main() -> int:
@@ -61,7 +66,7 @@ def main() -> int:
         build(prefix)
     except subprocess.CalledProcessError as error:
         print(error.stdout, file=sys.stderr)
-        print(f'vision_msgs could not be built: {" ".join(error.cmd[:3])} ... ended with status {error.returncode}',
+        print(f'vision_msgs could not be built: status {error.returncode} of {" ".join(error.cmd[:3])} ...',
               file=sys.stderr)
         return 1
     return 0

@@ -103,8 +103,8 @@ install_torch() {
     torch="$(grep -oE '^torch==[^ ]+' "$ROOT/scripts/requirements.txt")"
     "$PYTHON" -c "from importlib.metadata import version as v; import sys; sys.exit(v('torch').split('+')[0] != '${torch#*==}')" \
         2>/dev/null && return
-    "$PYTHON" -m pip install --quiet --no-deps "$torch+cpu" 2>/dev/null \
-        || "$PYTHON" -m pip install --quiet --no-deps --retries 1 --timeout 10 \
+    "$PYTHON" -m pip install -qq --no-compile --no-deps "$torch+cpu" 2>/dev/null \
+        || "$PYTHON" -m pip install -qq --no-compile --no-deps --retries 1 --timeout 10 \
                --index-url https://download.pytorch.org/whl/cpu "$torch" 2>/dev/null \
         || say "no CPU-only $torch found; taking the default build"
 }
@@ -117,12 +117,14 @@ make_venv() {
         "$python" -m venv "$VLA_VENV" >&2 || fail "no virtual environment could be made in $VLA_VENV"
     fi
     say "installing scripts/requirements.txt and requirements-dev.txt"
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
     install_torch
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$ROOT/scripts/requirements.txt" \
+    # Python compiles each module when it is first imported: compiling all of torch now would cost half a minute
+    "$PYTHON" -m pip install -qq --no-compile -r "$ROOT/scripts/requirements.txt" \
         -r "$ROOT/scripts/requirements-dev.txt" >&2 || fail "pip could not install the requirements (see above)"
     say "building vision_msgs"
     "$PYTHON" "$ROOT/scripts/build_vision_msgs.py" || exit 1
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable "$ROOT" >&2 \
+    "$PYTHON" -m pip install -qq --no-deps --no-build-isolation --editable "$ROOT" >&2 \
         || fail "pip could not install the package itself (see above)"
     say "ready after $((SECONDS - start)) s"
 }

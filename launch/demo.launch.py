@@ -1,0 +1,57 @@
+"""Start the stack with a camera that plays a photograph, a recording or a generated RGB-D scene.
+
+    ros2 launch vla_attention demo.launch.py instruction:='컵을 집어줘'
+    ros2 launch vla_attention demo.launch.py source:=scene
+
+Every argument of attention.launch.py can be given too.
+"""
+
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+HERE = Path(__file__).resolve().parent
+
+ARGUMENTS = (
+    DeclareLaunchArgument(
+        'source', default_value='coffee',
+        description='What the camera shows: coffee (a photograph), scene (a generated RGB-D scene), or the '
+                    'path of a photograph, a video or a folder of frames.'),
+    DeclareLaunchArgument('rate', default_value='10.0', description='Pictures a second (Hz).'),
+    DeclareLaunchArgument(
+        'instruction', default_value='pick up the spoon',
+        description='Instruction in Korean or English to begin with; empty: wait for one on the topic '
+                    'instruction.'),
+    DeclareLaunchArgument(
+        'rviz', default_value='true', choices=['true', 'false'],
+        description='Open RViz with overlay, attention map, markers, clouds and frames.'),
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the stack and its camera."""
+    camera = Node(
+        package='vla_attention', executable='scene_camera', name='scene_camera',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[
+            LaunchConfiguration('params_file'),
+            {'source': ParameterValue(LaunchConfiguration('source'), value_type=str),
+             'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
+             'instructions': [[LaunchConfiguration('instruction')]]},
+        ],
+        remappings=[(name, LaunchConfiguration(name)) for name in ('image', 'depth', 'camera_info')],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
+        output='screen', emulate_tty=True,
+    )
+    return LaunchDescription([
+        *ARGUMENTS,
+        # the included file sees this file's arguments, and sets the environment that the camera needs too
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(str(HERE / 'attention.launch.py'))),
+        camera,
+    ])
