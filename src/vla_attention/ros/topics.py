@@ -122,7 +122,9 @@ class Topics:
 
     def _take_once(self, topic: _Topic) -> None:
         # one of the inputs holds the middleware's subscription and passes on to all
-        if topic.inputs and not any(entry.subscription for entry in topic.inputs):
+        if not topic.inputs or not topic.inputs[0].node.context.ok():  # nobody asks, or the end has begun
+            return
+        if not any(entry.subscription for entry in topic.inputs):
             def pass_on(message: Any) -> None:
                 with self._lock:
                     inputs = list(topic.inputs)
