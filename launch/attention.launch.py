@@ -95,6 +95,7 @@ def _node(executable: str, *, condition: Condition, name: str | None = None, par
         ],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
+        sigterm_timeout='15',   # seconds: work on the last image may take 10
         output='screen', emulate_tty=True, condition=condition,
     )
 

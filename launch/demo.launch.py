@@ -6,8 +6,10 @@
 Every argument of attention.launch.py can be given too.
 """
 
+import os
 from pathlib import Path
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -16,6 +18,16 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 HERE = Path(__file__).resolve().parent
+
+
+def _can_show_rviz() -> str:
+    """Return 'true' where RViz is installed and there is a display for it."""
+    try:
+        get_package_prefix('rviz2')
+    except PackageNotFoundError:
+        return 'false'
+    return 'true' if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY') else 'false'
+
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -28,8 +40,9 @@ ARGUMENTS = (
         description='Instruction in Korean or English to begin with; empty: wait for one on the topic '
                     'instruction.'),
     DeclareLaunchArgument(
-        'rviz', default_value='true', choices=['true', 'false'],
-        description='Open RViz with overlay, attention map, markers, clouds and frames.'),
+        'rviz', default_value=_can_show_rviz(), choices=['true', 'false'],
+        description='Open RViz with overlay, attention map, markers, clouds and frames; by default where '
+                    'RViz is installed and there is a display.'),
 )
 
 
@@ -46,7 +59,7 @@ def generate_launch_description() -> LaunchDescription:
         ],
         remappings=[(name, LaunchConfiguration(name)) for name in ('image', 'depth', 'camera_info')],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-        respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
+        respawn=LaunchConfiguration('respawn'), respawn_delay=2.0, sigterm_timeout='15',
         output='screen', emulate_tty=True,
     )
     return LaunchDescription([
