@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from vla_attention.grounding.assemble import Evidence, calibrate
-from vla_attention.grounding.candidates import boxes_of_map
 from vla_attention.grounding.hub_backend import HubBackend, to_grid
+from vla_attention.grounding.hub_candidates import boxes_of_map
 
 
 class ClipSegBackend(HubBackend):

@@ -12,8 +12,8 @@ from torch import nn
 
 from vla_attention.grounding.assemble import Evidence, calibrate
 from vla_attention.grounding.backend import BackendError
-from vla_attention.grounding.candidates import distinct_boxes
 from vla_attention.grounding.hub_backend import HubBackend, to_grid
+from vla_attention.grounding.hub_candidates import distinct_boxes
 
 _LAYERS = 2             # decoder layers whose attention is shown, from the top
 _BREAKS = re.compile(r'[.?]')   # what the model takes for the end of a phrase

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from vla_attention.grounding.assemble import Evidence, calibrate
-from vla_attention.grounding.candidates import boxes_of_map
 from vla_attention.grounding.hub_backend import HubBackend, to_grid
+from vla_attention.grounding.hub_candidates import boxes_of_map
 
 # more tokens are a multilingual tokenizer's: Gemma's 256 000, mT5's 250 000; the English one has 32 000
 _ENGLISH_VOCABULARY = 100_000
