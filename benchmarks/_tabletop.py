@@ -1,4 +1,4 @@
-"""Depth images of boxes, cylinders and balls on a table by ray casting, with exact truth: no renderer needed."""
+"""Depth images of boxes, cylinders and balls on a table by ray casting, with exact truth."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def render(things: tuple[Thing, ...], eye: np.ndarray, focal: float = 615.0,
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)
     rotation = np.stack([right, np.cross(forward, right), forward])
-    x, y = np.meshgrid((np.arange(width) - (width - 1) / 2) / focal, (np.arange(height) - (height - 1) / 2) / focal)
+    x, y = np.meshgrid((np.arange(width) - (width - 1) / 2) / focal,
+                       (np.arange(height) - (height - 1) / 2) / focal)
     rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ rotation       # depth 1 along the optical axis
     best = np.full((height, width), np.inf)
     instances = np.zeros((height, width), int)
@@ -96,7 +97,8 @@ def _quadratic(a: np.ndarray, b: np.ndarray, c: float) -> np.ndarray:
 
 def _cylinder(rays: np.ndarray, eye: np.ndarray, half: np.ndarray) -> np.ndarray:
     radius = half[0]
-    side = _quadratic((rays[..., :2] ** 2).sum(-1), 2 * rays[..., :2] @ eye[:2], eye[:2] @ eye[:2] - radius ** 2)
+    side = _quadratic((rays[..., :2] ** 2).sum(-1), 2 * rays[..., :2] @ eye[:2],
+                      eye[:2] @ eye[:2] - radius ** 2)
     side = np.where(np.abs(eye[2] + side * rays[..., 2]) <= half[2], side, np.inf)
     lid = (half[2] - eye[2]) / rays[..., 2]
     lid = np.where(((eye + lid[..., None] * rays)[..., :2] ** 2).sum(-1) <= radius ** 2, lid, np.inf)

@@ -9,7 +9,6 @@ import numpy as np
 
 from vla_attention.focus.region import FocusRegion
 from vla_attention.grounding.attention_maps import AttentionMaps
-from vla_attention.language import parse_phrase
 
 OUTLINE = 0.5       # a part's outline lies where its map falls to this share of the part's own peak
 RIVAL = 0.5         # a part whose peak is below this share of the best part's peak is background
@@ -51,6 +50,7 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
         raise ValueError(f'max_regions is {max_regions}; it must be at least 1')
     phrase = maps.phrases[index]
     if plural is None:
+        from vla_attention.language import parse_phrase     # loads torch, which focus_node can do without
         plural = parse_phrase(phrase).plural
     grid = _grid(maps.maps[index] if maps.masks is None else maps.masks[index])
     heat = cv2.resize(grid, maps.image_size, interpolation=cv2.INTER_LINEAR)
