@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--commands', type=int, default=2000, help='generated commands (default: 2000)')
     parser.add_argument('--seed', type=int, default=77, help='of the generated commands (default: 77)')
-    parser.add_argument('--tagged', type=Path, default=TAGGED, help=f'file of tagged commands (default: {TAGGED.name})')
+    parser.add_argument('--tagged', type=Path, default=TAGGED,
+                        help=f'file of tagged commands (default: {TAGGED.name})')
     parser.add_argument('--timed', type=int, default=300, help='commands that are timed (default: 300)')
 
 
@@ -58,7 +59,8 @@ def _rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield from _figures(options.tagged.name, _tagged(parser, options.tagged))
     times = _milliseconds(parser, options)
     for percent in (50, 95, 99):
-        yield _row('speed', f'p{percent}', round(float(np.percentile(times, percent)), 2), 'ms a command, one core')
+        value = round(float(np.percentile(times, percent)), 2)
+        yield _row('speed', f'p{percent}', value, 'ms a command, one core')
     yield _row('memory', 'added by the model', round(added, 1), 'MB')
 
 
@@ -83,8 +85,8 @@ def _tagged(parser: InstructionParser, path: Path) -> Tally:
             wanted[ROLE_OF_TAG[tag]].append(_folded(span))
         given = parser.parse(_TAG.sub(r'\2', line.strip()))
         language = 'ko' if re.search('[가-힣]', line) else 'en'
-        tally.count('whole', tally.compare(language, {role: [_folded(span) for span in given.roles[role]]
-                                                      for role in SCORED}, wanted))
+        roles = {role: [_folded(span) for span in given.roles[role]] for role in SCORED}
+        tally.count('whole', tally.compare(language, roles, wanted))
     return tally
 
 

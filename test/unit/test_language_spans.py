@@ -19,7 +19,8 @@ def test_characters_know_syllables_case_and_accents():
 
 
 def test_pieces_are_cut_at_spaces_and_marks():
-    assert pieces_of(' 컵을  집어 ', [False, True, True, False, False, True, False, False]) == [(1, 2), (2, 3), (5, 7)]
+    starts = [False, True, True, False, False, True, False, False]
+    assert pieces_of(' 컵을  집어 ', starts) == [(1, 2), (2, 3), (5, 7)]
     assert pieces_of('', []) == []
     assert pieces_of('   ', [True] * 3) == []
 
@@ -42,7 +43,8 @@ def test_spans_are_trimmed_and_neighbours_stay_apart():
 
 
 @pytest.mark.parametrize(('text', 'language'), [
-    ('빨간 컵', 'ko'), ('USB 케이블을 집어', 'ko'), ('red cup', 'en'), ('赤いカップを取って', ''), ('把杯子拿起来', ''),
+    ('빨간 컵', 'ko'), ('USB 케이블을 집어', 'ko'), ('red cup', 'en'),
+    ('赤いカップを取って', ''), ('把杯子拿起来', ''),
     ('Возьми чашку', ''), ('12 34', ''), ('🙂', ''), ('ㅋㅋㅋ', 'ko')])
 def test_language_goes_by_script(text, language):
     assert language_of(text) == language
@@ -52,7 +54,7 @@ def _steps(text, marks, links, order=(), avoid=''):
     """Make steps of words: ``marks`` {word: role}, ``links`` {word: verb}, ``order`` pairs of verbs."""
     words = text.split()
     starts = [sum(len(word) + 1 for word in words[:index]) for index in range(len(words))]
-    pieces = [(start, start + len(word)) for start, word in zip(starts, words)]
+    pieces = [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
     spans = [Span(*pieces[words.index(word)], role) for word, role in marks.items()]
     heads = {name: np.eye(len(words), dtype=np.float32) for name in ('argument', 'cause', 'action_order')}
     for pairs, names in ((links.items(), ('argument', 'cause')), (order, ('action_order',))):
@@ -83,14 +85,15 @@ def test_before_and_after_change_the_order():
 
 
 def test_a_split_verb_is_one_action_and_targets_are_steps_each():
-    steps = _steps('pick pen and cap up', {'pick': 'action', 'pen': 'target', 'cap': 'target', 'up': 'action'},
+    steps = _steps('pick pen and cap up',
+                   {'pick': 'action', 'pen': 'target', 'cap': 'target', 'up': 'action'},
                    {'pen': 'pick', 'cap': 'pick', 'up': 'pick'})
     assert steps == (Step('pick up', 'pen'), Step('pick up', 'cap'))
 
 
 def test_what_is_forbidden_is_a_step_that_avoids():
-    steps = _steps('take pen not cap never touch knife', {'take': 'action', 'pen': 'target', 'touch': 'action',
-                                                          'knife': 'target'},
+    steps = _steps('take pen not cap never touch knife',
+                   {'take': 'action', 'pen': 'target', 'touch': 'action', 'knife': 'target'},
                    {'pen': 'take', 'knife': 'touch'}, avoid='cap touch knife')
     assert steps == (Step('take', 'pen'), Step('touch', 'knife', avoid=True), Step('', 'cap', avoid=True))
 
@@ -103,4 +106,5 @@ def test_a_forbidden_pronoun_does_not_forbid_the_target():
 
 def test_things_without_a_verb_are_steps():
     assert _steps('cup', {'cup': 'target'}, {}) == (Step(target='cup'),)
-    assert _steps('cup and pen', {'cup': 'target', 'pen': 'target'}, {}) == (Step(target='cup'), Step(target='pen'))
+    both = _steps('cup and pen', {'cup': 'target', 'pen': 'target'}, {})
+    assert both == (Step(target='cup'), Step(target='pen'))

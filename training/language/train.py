@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -71,6 +71,10 @@ def held_out_f1(network: LanguageNetwork, rows: list[Sample]) -> float:
     return 2 * right / max(found + wanted, 1)
 
 
+def _mask_to_bfloat16(module: nn.Module, inputs: tuple, options: dict) -> tuple[tuple, dict]:
+    return inputs, {**options, 'mask': options['mask'].bfloat16()} if module.training else options
+
+
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Warm up over 200 steps, then fall along a cosine."""
     warm = min(1.0, (step + 1) / 200)
@@ -81,6 +85,8 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
     """Train, or go on where the last run stopped."""
     torch.manual_seed(options.seed)
     network = LanguageNetwork()
+    for layer in network.layers:  # scores in bfloat16 take a mask in bfloat16
+        layer.attention.register_forward_pre_hook(_mask_to_bfloat16, with_kwargs=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
     step, log = 0, []
     checkpoint = Path(options.checkpoint)

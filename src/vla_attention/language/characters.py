@@ -14,6 +14,7 @@ FEATURES = 6
 SYMBOLS = 104
 SYLLABLE_BUCKETS = 2048
 _HANGUL_FIRST, _HANGUL_LAST = 0xAC00, 0xD7A3
+_QUOTES = {'’': "'", '‘': "'", '“': '"', '”': '"'}
 _SPACE, _SYLLABLE, _JAMO, _LETTER, _MARK = 1, 2, 99, 100, 101    # 0 pads; ASCII 33..126 takes 3 to 96
 
 
@@ -29,7 +30,7 @@ def character_features(character: str) -> tuple[int, int, int, int, int, int]:
         return (_SPACE, 0, 0, 0, 0, 0)
     if 0x3131 <= code <= 0x318E:
         return (_JAMO, 0, 0, 0, 0, 0)
-    plain = {'’': "'", '‘': "'", '“': '"', '”': '"'}.get(character) or unicodedata.normalize('NFD', character)[0]
+    plain = _QUOTES.get(character) or unicodedata.normalize('NFD', character)[0]
     case = (1 if character.isupper() else 0) + (2 if plain != character and plain.isalpha() else 0)
     if 33 <= ord(plain) <= 126:
         return (3 + ord(plain.lower()) - 33, 0, 0, 0, 0, case)
@@ -42,8 +43,7 @@ def encode(text: str) -> np.ndarray:
 
 
 def pieces_of(text: str, starts: Sequence[bool]) -> list[tuple[int, int]]:
-    """
-    Cut a text into pieces: at spaces, and before each character that ``starts`` marks.
+    """Cut a text into pieces: at spaces, and before each character that ``starts`` marks.
 
     :returns: [start, end) of each piece; spaces belong to none.
     """

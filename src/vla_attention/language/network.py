@@ -1,5 +1,4 @@
-"""
-The language model: a tagger of characters around self-attention between words.
+"""The language model: a tagger of characters around self-attention between words.
 
 Three stages. (1) Convolutions over characters; they also say where a word ends and its particle begins
 ("컵|을"), which cuts the text into pieces. (2) Self-attention layers over the pieces; in the last one the
@@ -8,7 +7,8 @@ what belongs together. (3) What the pieces found goes back to their characters, 
 label, so that spans may end inside a written word and an unlucky cut does no harm.
 
 Attention is :class:`vla_attention.attention.MultiHeadAttention`; the residual layers are pre-norm as in
-Xiong et al., "On Layer Normalization in the Transformer Architecture" (2020).
+Xiong et al., "On Layer Normalization in the Transformer Architecture" (2020), and a learned bias tells each
+head how far words are apart (Raffel et al., "Exploring the Limits of Transfer Learning", 2020, section 2.1).
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from vla_attention.language.instruction import ROLES
 
 LABELS = 1 + 2 * len(ROLES)
 """0 outside; 1 + 2 r where a span of role r begins, 2 + 2 r inside it."""
+
+FARTHEST = 12
+"""Words that are farther apart than this are equally far to the attention's bias."""
 
 KINDS = 3
 """A command, another language in Latin letters, no command."""
@@ -56,10 +59,11 @@ class CharacterEncoder(nn.Module):
 
     def forward(self, characters: Tensor) -> Tensor:
         """(B, L, FEATURES) int64 -> (B, L, hidden_dim)."""
-        states = torch.stack([table(characters[..., index])
-                              for index, table in enumerate(self.embeddings)]).sum(0)
+        states = self.embeddings[0](characters[..., 0])
+        for index, table in enumerate(self.embeddings[1:], 1):
+            states = states + table(characters[..., index])
         real = (characters[..., 0] > 0).unsqueeze(-1)
-        for norm, convolution in zip(self.norms, self.convolutions):
+        for norm, convolution in zip(self.norms, self.convolutions, strict=False):
             inner = (norm(states) * real).transpose(1, 2)
             states = states + functional.gelu(convolution(inner)).transpose(1, 2)
         return states
@@ -73,13 +77,14 @@ class WordLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(3))
         self.neighbours = nn.Conv1d(hidden_dim, hidden_dim, 3, padding=1)
         self.attention = MultiHeadAttention(hidden_dim, heads)
+        self.distance = nn.Embedding(2 * FARTHEST + 1, heads)
+        nn.init.zeros_(self.distance.weight)
         self.expand = nn.Linear(hidden_dim, 2 * hidden_dim)
         self.contract = nn.Linear(2 * hidden_dim, hidden_dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, words: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """
-        Attend.
+        """Attend.
 
         :param words: (B, T, hidden_dim).
         :param real: (B, T) bool: False pads.
@@ -87,17 +92,21 @@ class WordLayer(nn.Module):
         """
         inner = (self.norms[0](words) * real.unsqueeze(-1)).transpose(1, 2)
         words = words + functional.gelu(self.neighbours(inner)).transpose(1, 2)
-        attended, weights = self.attention(self.norms[1](words), mask=real.unsqueeze(1), need_weights=True)
+        places = torch.arange(words.shape[1], device=words.device)
+        apart = (places - places.unsqueeze(1)).clamp(-FARTHEST, FARTHEST) + FARTHEST
+        mask = self.distance(apart).permute(2, 0, 1).masked_fill(~real[:, None, None], float('-inf'))
+        attended, weights = self.attention(self.norms[1](words), mask=mask, need_weights=True)
         assert weights is not None
         words = words + self.dropout(attended)
-        return words + self.dropout(self.contract(functional.gelu(self.expand(self.norms[2](words))))), weights
+        widened = functional.gelu(self.expand(self.norms[2](words)))
+        return words + self.dropout(self.contract(widened)), weights
 
 
 class LanguageNetwork(nn.Module):
     """Characters and the pieces they form -> roles, links and weights."""
 
-    def __init__(self, hidden_dim: int = 128, heads: int = 8, kernels: Sequence[int] = (5, 3, 3), word_layers: int = 3,
-                 dropout: float = 0.1) -> None:
+    def __init__(self, hidden_dim: int = 128, heads: int = 8, kernels: Sequence[int] = (5, 3, 3),
+                 word_layers: int = 3, dropout: float = 0.0) -> None:
         super().__init__()
         self.hidden_dim = hidden_dim
         self.characters = CharacterEncoder(hidden_dim, kernels)
@@ -117,8 +126,7 @@ class LanguageNetwork(nn.Module):
         return self.starts(states).squeeze(-1)
 
     def forward(self, states: Tensor, real: Tensor, bounds: Tensor, piece: Tensor) -> Answer:
-        """
-        Attend between the pieces and label the characters.
+        """Attend between the pieces and label the characters.
 
         :param states: (B, L, hidden_dim) of :class:`CharacterEncoder`.
         :param real: (B, L) bool: False pads.
@@ -139,8 +147,8 @@ class LanguageNetwork(nn.Module):
         count = exists.sum(1, keepdim=True).clamp(min=1)
         mean = (words * exists.unsqueeze(-1)).sum(1) / count
         peak = words.masked_fill(~exists.unsqueeze(-1), -1e4).amax(1)
-        return Answer(scores[..., :LABELS], scores[..., LABELS], self.kind(torch.cat((mean, peak), -1)), attention,
-                      torch.sigmoid(self.weigh(words.detach()).squeeze(-1)))
+        return Answer(scores[..., :LABELS], scores[..., LABELS], self.kind(torch.cat((mean, peak), -1)),
+                      attention, torch.sigmoid(self.weigh(words.detach()).squeeze(-1)))
 
     def _pool(self, states: Tensor, bounds: Tensor) -> Tensor:
         """First, last and mean character of each piece -> (B, T, hidden_dim)."""

@@ -33,19 +33,17 @@ class InstructionParser:
     """Takes commands apart with the language model; weights are read once."""
 
     def __init__(self, weights: str | Path | None = None) -> None:
-        """
-        Load the model.
+        """Load the model.
 
         :param weights: a safetensors file of ``training.language.train``; the package's own when None.
         :raises FileNotFoundError: there is no such file.
         """
-        self.network = LanguageNetwork(dropout=0.0)
+        self.network = LanguageNetwork()
         self.network.load_state_dict(load_file(str(WEIGHTS if weights is None else weights)))
         self.network.eval()
 
     def parse(self, text: str) -> Instruction:
-        """
-        Take a command apart.
+        """Take a command apart.
 
         The text is normalised (Unicode NFC) first; offsets count its characters. Where it names nothing
         to look at, is no command, is in another language, too long, or noise, the parse is empty and
@@ -84,7 +82,7 @@ class InstructionParser:
         heads = {name: answer.attention[0, index].numpy() for index, name in enumerate(HEADS)}
         steps = make_steps(text, spans, pieces, heads, (answer.avoid[0] > 0).numpy(), language)
         tokens = tuple(Token(text[start:end], start, end, _role(start, end, spans), round(float(weight), 4))
-                       for (start, end), weight in zip(pieces, answer.weights[0]))
+                       for (start, end), weight in zip(pieces, answer.weights[0], strict=False))
         roles = {role: [text[span.start:span.end] for span in spans if span.role == role] for role in ROLES}
         return Instruction(text, language, tokens, roles, steps, heads)
 

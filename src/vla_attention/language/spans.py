@@ -20,8 +20,7 @@ class Span:
 
 
 def best_labels(scores: np.ndarray) -> np.ndarray:
-    """
-    Return the most probable sequence of labels in which no span is entered but by its beginning (Viterbi).
+    """Return the most probable sequence of labels in which no span is entered but by its beginning (Viterbi).
 
     :param scores: (L, labels) float, log-probabilities or logits: 0 outside, 1 + 2 r where a span of role
         r begins, 2 + 2 r inside it.

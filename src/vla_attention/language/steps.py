@@ -24,8 +24,7 @@ class _Verb:
 
 def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int]],
                heads: Mapping[str, np.ndarray], avoid: np.ndarray, language: str) -> tuple[Step, ...]:
-    """
-    Put the spans together to steps.
+    """Put the spans together to steps.
 
     An action without a target of its own has that of the action before it ("집어서 ... 놓아", "pick up ...
     and place it"). Several targets of one action are as many steps. What a command names as not meant
@@ -46,15 +45,22 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
         if not verbs:
             loose.append(span)
             continue
-        for index in _owners(span, verbs, inside, heads['cause' if span.role == 'manner' else 'argument'], language):
+        links = heads['cause' if span.role == 'manner' else 'argument']
+        for index in _owners(span, verbs, inside, links, language):
             verbs[index].arguments.setdefault(span.role, []).append(span)
-    steps = [step for index in _order(verbs, inside, heads['action_order']) for step in _steps_of(text, verbs, index)]
+    steps = [step for index in _order(verbs, inside, heads['action_order'])
+             for step in _steps_of(text, verbs, index)]
     if loose:
-        steps.append(Step(**{role: ', '.join(_texts(text, [span for span in loose if span.role == role]))
-                             for role in ('destination', 'source', 'manner')},
-                          target=next(iter(_texts(text, [span for span in loose if span.role == 'target'])), '')))
-        steps += [Step(target=target) for target in _texts(text, [s for s in loose if s.role == 'target'])[1:]]
+        steps += _without_verb(text, loose)
     return tuple(steps + [Step(target=phrase, avoid=True) for phrase in _not_meant(text, spans, avoid)])
+
+
+def _without_verb(text: str, spans: Sequence[Span]) -> list[Step]:
+    """Return a step a target of a text that has no action: "the red cup on the left"."""
+    targets = _texts(text, [span for span in spans if span.role == 'target'])
+    rest = {role: ', '.join(_texts(text, [span for span in spans if span.role == role]))
+            for role in ('destination', 'source', 'manner')}
+    return [Step(target=target, **rest) for target in targets or ['']]
 
 
 def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: np.ndarray,
@@ -63,7 +69,7 @@ def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: np.nd
     for span in spans:
         if span.role != 'action':
             continue
-        pull = [_pull(inside[span], [index for part in verb.spans for index in inside[part]], links) for verb in verbs]
+        pull = _pulls(span, verbs, inside, links)
         if pull and max(pull) > 0.5:
             verbs[int(np.argmax(pull))].spans.append(span)
         else:
@@ -76,23 +82,31 @@ def _pull(queries: Sequence[int], keys: Sequence[int], links: np.ndarray) -> flo
     return float(links[np.ix_(list(queries), list(keys))].sum(1).max(initial=0.0))
 
 
+def _pulls(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]],
+           links: np.ndarray) -> list[float]:
+    """Return how much of the span's attention each verb has."""
+    return [_pull(inside[span], [index for part in verb.spans for index in inside[part]], links)
+            for verb in verbs]
+
+
 def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray,
             language: str) -> list[int]:
-    pull = [_pull(inside[span], [index for part in verb.spans for index in inside[part]], links) for verb in verbs]
+    pull = _pulls(span, verbs, inside, links)
     best = int(np.argmax(pull))
     if pull[best] < LINKED:     # nothing is linked: the verb that stands where verbs stand in this language
         starts = [verb.spans[0].start for verb in verbs]
         after = [index for index, start in enumerate(starts) if start > span.start]
         before = [index for index, start in enumerate(starts) if start < span.start]
-        best = (after or before)[0 if after else -1] if language == 'ko' else (before or after)[-1 if before else 0]
-        return [best]
+        if language == 'ko':
+            return [after[0] if after else before[-1]]
+        return [before[-1] if before else after[0]]
     if span.role != 'target':
         return [best]
     return [index for index, value in enumerate(pull) if value >= LINKED]
 
 
 def _order(verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray) -> list[int]:
-    """Return the verbs in the order of execution: that of the text, but where "before" or "after" tells another."""
+    """Return the verbs in the order of execution: the text's, unless "before" or "after" changes it."""
     wanted = [index for index, verb in enumerate(verbs) if not verb.avoid]
     keys = {index: [piece for span in verbs[index].spans for piece in inside[span]] for index in wanted}
     follows = {(first, second) for first in wanted for second in wanted
@@ -118,9 +132,11 @@ def _steps_of(text: str, verbs: Sequence[_Verb], index: int) -> list[Step]:
             break
         if not earlier.avoid:
             targets = earlier.arguments.get('target', [])
-    rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ()))) for role in ('destination', 'source', 'manner')}
+    rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ())))
+            for role in ('destination', 'source', 'manner')}
     action = ' '.join(_texts(text, verb.spans))
-    return [Step(action=action, target=target, avoid=verb.avoid, **rest) for target in _texts(text, targets) or ['']]
+    return [Step(action=action, target=target, avoid=verb.avoid, **rest)
+            for target in _texts(text, targets) or ['']]
 
 
 def _texts(text: str, spans: Sequence[Span]) -> list[str]:

@@ -18,12 +18,12 @@ LONGEST_LINE = 3600     # pixels; a longer sentence is written smaller
 LINK_SHOWN = 0.15       # attention from which on a link is drawn
 _MARGIN = 24
 _INK = (40, 40, 40)
+_GREY = (110, 110, 110)
 _HEAT = np.array([(255, 255, 255), (253, 208, 162), (241, 105, 19), (127, 39, 4)], np.float32)
 
 
 def draw_sentence(instruction: Instruction, head: str | None = None) -> np.ndarray:
-    """
-    Draw a parsed instruction.
+    """Draw a parsed instruction.
 
     Each token stands in a box of its role's colour, the stronger the more weight it has. Arcs lead from
     a word to what it attends to; below, the same attention as a matrix (rows: query, columns: key).
@@ -45,7 +45,8 @@ def draw_sentence(instruction: Instruction, head: str | None = None) -> np.ndarr
     top = _MARGIN + line_height(SMALL) + 12 + arcs_height
     matrix = None if links is None else _matrix(instruction, links, min(size, 15))
     legend = _legend_width()
-    width = max(boxes[-1][1] + _MARGIN, legend + 2 * _MARGIN, 0 if matrix is None else matrix.shape[1] + 2 * _MARGIN)
+    width = max(boxes[-1][1] + _MARGIN, legend + 2 * _MARGIN,
+                0 if matrix is None else matrix.shape[1] + 2 * _MARGIN)
     bottom = top + line_height(size) + 14 + line_height(SMALL) + 14
     height = bottom + (0 if matrix is None else matrix.shape[0] + _MARGIN)
     canvas = np.full((height, width, 3), 255, np.uint8)
@@ -84,15 +85,20 @@ def _boxes(instruction: Instruction, size: int) -> list[tuple[int, int]]:
 def _arc_height(links: np.ndarray | None, boxes: list[tuple[int, int]]) -> int:
     if links is None:
         return 0
-    spans = [abs(boxes[q][0] - boxes[k][0]) for q, k in np.argwhere(links >= LINK_SHOWN) if q != k]
-    return int(min(170, 26 + 0.28 * max(spans, default=0)))
+    return int(min(170, 26 + 0.28 * max(_reaches(links, boxes), default=0)))
+
+
+def _reaches(links: np.ndarray, boxes: list[tuple[int, int]]) -> list[int]:
+    """Return how far each link that is drawn leads, in pixels."""
+    return [abs(boxes[query][0] - boxes[key][0]) for query, key in np.argwhere(links >= LINK_SHOWN)
+            if query != key]
 
 
 def _draw_arcs(canvas: np.ndarray, links: np.ndarray, boxes: list[tuple[int, int]], base: int,
                height: int) -> np.ndarray:
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
-    longest = max((abs(boxes[q][0] - boxes[k][0]) for q, k in np.argwhere(links >= LINK_SHOWN) if q != k), default=1)
+    longest = max(_reaches(links, boxes), default=1)
     for query, key in np.argwhere(links >= LINK_SHOWN):
         if query == key:
             continue
@@ -100,25 +106,28 @@ def _draw_arcs(canvas: np.ndarray, links: np.ndarray, boxes: list[tuple[int, int
         start, end = (sum(boxes[query]) / 2, sum(boxes[key]) / 2)
         rise = 18 + (height - 24) * abs(start - end) / max(longest, 1)
         shade = int(190 - 160 * min(weight, 1.0))
-        steps = np.linspace(0, np.pi, 40)
-        points = [(float(start + (end - start) * (1 - np.cos(t)) / 2), float(base - 3 - rise * np.sin(t))) for t in steps]
+        turns = np.linspace(0, np.pi, 40)
+        points = list(zip((start + (end - start) * (1 - np.cos(turns)) / 2).tolist(),
+                          (base - 3 - rise * np.sin(turns)).tolist(), strict=True))
         pen.line(points, fill=(shade, shade, shade), width=1 + round(2 * weight), joint='curve')
         x, y = points[-1]
         lean = 4 if end > start else -4
-        pen.polygon([(x, y + 2), (x - 5 - lean / 2, y - 8), (x + 5 - lean / 2, y - 8)], fill=(shade, shade, shade))
+        pen.polygon([(x, y + 2), (x - 5 - lean / 2, y - 8), (x + 5 - lean / 2, y - 8)],
+                    fill=(shade, shade, shade))
     return np.asarray(image).copy()
 
 
 def _draw_tokens(canvas: np.ndarray, instruction: Instruction, boxes: list[tuple[int, int]], top: int,
                  size: int) -> None:
     tall = line_height(size) + 10
-    for token, (left, right) in zip(instruction.tokens, boxes):
+    for token, (left, right) in zip(instruction.tokens, boxes, strict=False):
         colour = np.array(COLOURS.get(token.role, COLOURS['']), np.float32)
         strength = 0.08 + 0.77 * min(max(token.weight, 0.0), 1.0)
         canvas[top:top + tall, left:right] = np.uint8(255 - strength * (255 - colour))
         canvas[top + tall - 3:top + tall, left:right] = np.uint8(colour)
         draw_text(canvas, token.text, (left + 5, top + 2), size, _INK)
-        draw_text(canvas, f'{token.weight:.2f}'.lstrip('0') or '0', (left, top + tall + 2), min(SMALL, size - 4) - 2, (110, 110, 110))
+        draw_text(canvas, f'{token.weight:.2f}'.lstrip('0') or '0', (left, top + tall + 2),
+                  min(SMALL, size - 4) - 2, _GREY)
 
 
 def _legend_width() -> int:

@@ -1,0 +1,146 @@
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+
+from vla_attention.language import Instruction, InstructionParser, parse_instruction
+from vla_attention.language.instruction import HEADS, ROLES, Step
+from vla_attention.language.parser import MAX_CHARACTERS
+
+GUIDE = '빨간 컵을 천천히 집어서 조심스럽게 파란 접시 위에 놓아줘'
+
+
+@pytest.fixture(scope='module')
+def parser():
+    return InstructionParser()
+
+
+def link(instruction, head, word):
+    """Return the token that a word attends to most."""
+    texts = [token.text for token in instruction.tokens]
+    return texts[int(instruction.heads[head][texts.index(word)].argmax())]
+
+
+def test_the_guides_example(parser):
+    parsed = parser.parse(GUIDE)
+    assert parsed.language == 'ko'
+    assert parsed.reason == ''
+    assert parsed.roles == {'target': ['빨간 컵'], 'action': ['집어서', '놓아줘'],
+                            'manner': ['천천히', '조심스럽게'], 'destination': ['파란 접시 위'], 'source': []}
+    assert parsed.steps == (Step('집어서', '빨간 컵', manner='천천히'),
+                            Step('놓아줘', '빨간 컵', '파란 접시 위', manner='조심스럽게'))
+
+
+def test_the_same_in_english(parser):
+    parsed = parser.parse('Pick up the red cup slowly and carefully place it on the blue plate.')
+    assert parsed.language == 'en'
+    assert parsed.steps == (Step('Pick up', 'red cup', manner='slowly'),
+                            Step('place', 'red cup', 'on the blue plate', manner='carefully'))
+
+
+def test_heads_link_what_belongs_together(parser):
+    parsed = parser.parse(GUIDE)
+    count = len(parsed.tokens)
+    assert set(HEADS) <= set(parsed.heads)
+    for head in parsed.heads.values():
+        assert head.shape == (count, count)
+        assert head.dtype == np.float32
+        np.testing.assert_allclose(head.sum(1), 1, atol=1e-4)
+    assert link(parsed, 'modifier', '빨간') == '컵'
+    assert link(parsed, 'modifier', '파란') == '접시'
+    assert link(parsed, 'argument', '컵') == '집어서'
+    assert link(parsed, 'argument', '접시') == '놓아줘'
+    assert link(parsed, 'action_order', '집어서') == '놓아줘'
+    assert link(parsed, 'cause', '천천히') == '집어서'
+    assert link(parsed, 'modifier', '을') == '을'    # no link: itself
+
+
+def test_time_words_link_to_their_verbs(parser):
+    parsed = parser.parse('먼저 사과를 바구니에 담고 그다음 오렌지를 접시 위에 놓아')
+    assert link(parsed, 'time', '먼저') == '담고'
+    assert link(parsed, 'time', '그다음') == '놓아'
+
+
+def test_weights_rank_things_and_verbs_over_manner_over_particles(parser):
+    parsed = parser.parse(GUIDE)
+    weight = {token.text: token.weight for token in parsed.tokens}
+    assert all(0 <= value <= 1 for value in weight.values())
+    manner = max(weight['천천히'], weight['조심스럽게'])
+    assert min(weight['컵'], weight['집어서'], weight['놓아줘'], weight['접시']) > manner
+    assert manner > 1.5 * max(weight['을'], weight['에'])
+    assert 0.5 < manner < 0.85
+
+
+def test_tokens_cover_the_text(parser):
+    for text in (GUIDE, '  Please,  take the "blue" pen!  ', 'USB 케이블을 3번 상자에 넣어'):
+        parsed = parser.parse(text)
+        assert parsed.tokens
+        assert all(parsed.text[token.start:token.end] == token.text for token in parsed.tokens)
+        assert ''.join(token.text for token in parsed.tokens) == ''.join(parsed.text.split())
+        assert all(token.role in (*ROLES, '') for token in parsed.tokens)
+
+
+@pytest.mark.parametrize(('text', 'first', 'second'), [
+    ('Before closing the drawer, put the pen in the box.', 'put', 'closing'),
+    ('After opening the box, take out the screw.', 'opening', 'take out'),
+    ('서랍을 닫기 전에 펜을 상자에 넣어', '넣어', '닫기'),
+    ('상자를 연 다음에 나사를 꺼내', '연', '꺼내')])
+def test_steps_stand_in_the_order_of_execution(parser, text, first, second):
+    assert [step.action for step in parser.parse(text).steps] == [first, second]
+
+
+@pytest.mark.parametrize(('text', 'avoided'), [
+    ('Do not touch the knife.', ['knife']), ('칼은 만지지 마', ['칼']),
+    ("Pick up the apple, but don't move the blue cup.", ['blue cup']),
+    ('파란 컵 말고 빨간 컵을 집어 줘', ['파란 컵'])])
+def test_what_is_forbidden_is_flagged(parser, text, avoided):
+    assert parser.parse(text).avoided == avoided
+
+
+def test_what_is_not_forbidden_is_not_flagged(parser):
+    for text in (GUIDE, 'Pour the milk into the glass without spilling', '컵을 깨지지 않게 옮겨'):
+        assert parser.parse(text).avoided == []
+
+
+@pytest.mark.parametrize('text', [
+    '', '   \n', 'x' * (MAX_CHARACTERS + 1), 'pick up \x00 the cup', '赤いカップを取ってください',
+    '把红色的杯子拿起来', 'Возьми красную чашку', '1234 5678', '🙂🙂', 'How is the weather today?',
+    '오늘 날씨 어때?', 'stop', '멈춰',
+    'Nimm die rote Tasse und stell sie auf den Tisch', 'ㅋㅋㅋㅋ', 'asdf qwer zxcv'])
+def test_no_guess_where_nothing_is_named(parser, text):
+    parsed = parser.parse(text)
+    assert parsed.reason
+    assert parsed.steps == ()
+    assert parsed.targets == parsed.destinations == parsed.avoided == []
+    assert all(spans == [] for spans in parsed.roles.values())
+
+
+def test_whatever_is_written_does_not_raise(parser):
+    rng = np.random.default_rng(0)
+    codes = (*range(32, 127), *range(0xAC00, 0xAC40), *range(0x3040, 0x3060), 0x1F600, 0x200B)
+    letters = [chr(code) for code in codes]
+    for _ in range(100):
+        parser.parse(''.join(rng.choice(letters, rng.integers(1, 60))))
+    parser.parse('컵' * MAX_CHARACTERS)
+    parser.parse('a ' * (MAX_CHARACTERS // 2))
+
+
+def test_a_text_that_is_no_string_is_refused(parser):
+    with pytest.raises(ValueError, match='text must be a string, got bytes'):
+        parser.parse(b'pick')
+
+
+def test_decomposed_korean_is_the_same(parser):
+    assert parser.parse(unicodedata.normalize('NFD', GUIDE)) == parser.parse(GUIDE)
+
+
+def test_json_and_back():
+    parsed = parse_instruction(GUIDE)
+    again = Instruction.from_dict(json.loads(json.dumps(parsed.to_dict(), ensure_ascii=False)))
+    assert again == parsed
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        InstructionParser(tmp_path / 'nowhere.safetensors')

@@ -1,0 +1,134 @@
+import random
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip('training.language', reason='training/ is not installed: run from the checkout')
+
+from training.language.chooser import Chooser, held_out, load_words
+from training.language.dataset import batches, collate, samples
+from training.language.evaluate import measure, right_answer
+from training.language.korean_phrases import particle
+from training.language.korean_verbs import Verb, inflect
+from training.language.sample import Word, link, mark, say, write
+from training.language.train import losses
+from training.language.weigh import occlusion_weights
+from vla_attention.language import InstructionParser
+from vla_attention.language.instruction import HEADS
+from vla_attention.language.network import LanguageNetwork
+from vla_attention.language.spans import spans_of
+
+
+def test_samples_are_whole_and_the_same_for_a_seed():
+    first, second = (list(islice(samples(4), 300)) for _ in range(2))
+    assert first == second
+    assert {sample.language for sample in first} == {'ko', 'en'}
+    for sample in first:
+        assert len(sample.labels) == len(sample.avoid) == len(sample.text)
+        pieces = ''.join(sample.text[start:end] for start, end in sample.pieces)
+        assert pieces == ''.join(sample.text.split())
+        assert all(len(rows) == len(sample.pieces) and all(rows) for rows in sample.heads.values())
+        for index, label in enumerate(sample.labels):      # no span is entered but by its beginning
+            assert label == 0 or label % 2 or sample.labels[index - 1] in (label - 1, label)
+
+
+def test_training_never_sees_the_nouns_of_the_test():
+    for language in ('ko', 'en'):
+        train, test = (Chooser(random.Random(0), language, test=test) for test in (False, True))
+        assert not {train.noun() for _ in range(3000)} & {test.noun() for _ in range(3000)}
+        assert not any(held_out(train.noun(key)) for key in ('surfaces', 'containers') for _ in range(300))
+        new = set(load_words(language)['held_out'])
+        templates = ['먼저', '둘째로', 'A T', 'A T D S', 'from there,']
+        assert not any(train.template(templates) in new for _ in range(300))
+
+
+def test_a_command_is_written_with_its_spans_and_links():
+    noun, verb = say('red cup'), say('take')
+    mark(noun, 'target')
+    mark(verb, 'action')
+    link(noun[:1], 'modifier', noun[1:])
+    link(noun[1:], 'argument', verb)
+    words = [*verb, *say('the'), *noun, Word('!', glue=True)]
+    sample = write(words, 'ko', 0, random.Random(0), noise=False)
+    assert sample.text == 'take the red cup!'
+    spans = spans_of(sample.text, sample.labels)
+    assert [(sample.text[span.start:span.end], span.role) for span in spans] == [('take', 'action'),
+                                                                                 ('red cup', 'target')]
+    assert sample.heads['modifier'] == [[0], [1], [3], [3], [4]]
+    assert sample.heads['argument'] == [[0], [1], [2], [0], [4]]
+
+
+@pytest.mark.parametrize(('stem', 'eo', 'eu', 'forms'), [
+    ('집', '집어', '', ('집으세요', '집은', '집을', '집는다', '집습니다')),
+    ('들', '들어', '', ('드세요', '든', '들', '든다', '듭니다')),
+    ('밀', '밀어', '', ('미세요', '민', '밀', '민다', '밉니다')),
+    ('줍', '주워', '주우', ('주우세요', '주운', '주울', '줍는다', '줍습니다')),
+    ('놓', '놓아', '', ('놓으세요', '놓은', '놓을', '놓는다', '놓습니다')),
+    ('옮기', '옮겨', '', ('옮기세요', '옮긴', '옮길', '옮긴다', '옮깁니다'))])
+def test_korean_verb_forms(stem, eo, eu, forms):
+    verb = Verb(stem, eo, eu)
+    assert (verb.eu_form('세요'), verb.adnominal(), verb.prospective(), verb.plain(), verb.formal()) == forms
+
+
+def test_the_auxiliary_melts_into_verbs_that_end_in_it():
+    choose = Chooser(random.Random(0), 'ko', test=False)
+    assert inflect(choose, Verb('가져다주', '가져다줘'), '{eo}_주세요') == '가져다주세요'
+    assert inflect(choose, Verb('가져다주', '가져다줘'), '{eo}_줄래') == '가져다줄래'
+    assert inflect(choose, Verb('집', '집어'), '{eo}_주세요') in ('집어 주세요', '집어주세요')
+
+
+def test_particles_follow_the_last_sound():
+    assert [particle('을', noun).text for noun in ('컵', '접시')] == ['을', '를']
+    assert [particle('으로', noun).text for noun in ('상자', '바닥', '교실')] == ['로', '으로', '로']
+
+
+def test_a_batch_teaches_every_part():
+    torch.manual_seed(0)
+    batch = next(batches(3, 8))
+    parts = losses(LanguageNetwork(hidden_dim=32), batch)
+    assert set(parts) == {'labels', 'starts', 'avoid', 'heads', 'kind'}
+    sum(parts.values()).backward()
+    assert all(torch.isfinite(part) for part in parts.values())
+
+
+def test_a_batch_holds_heads_whose_rows_sum_to_one():
+    batch = collate(list(islice(samples(5), 12)))
+    count = (batch.bounds[..., 0] >= 0).sum(1)
+    for index in range(12):
+        rows = batch.heads[index, :, :count[index]].sum(-1)
+        np.testing.assert_allclose(rows, np.ones((len(HEADS), count[index])), atol=1e-6)
+
+
+def test_padding_changes_nothing():
+    torch.manual_seed(0)
+    network = LanguageNetwork(hidden_dim=32).eval()
+    rows = sorted(islice(samples(6), 10), key=lambda row: len(row.text))
+    short, long = rows[0], rows[-1]
+    with torch.no_grad():
+        alone, beside = (network(network.characters(batch.characters), batch.real, batch.bounds, batch.piece)
+                         for batch in (collate([short]), collate([short, long])))
+    size, count = len(short.text), len(short.pieces)
+    torch.testing.assert_close(alone.labels[0], beside.labels[0, :size], atol=1e-4, rtol=1e-4)
+    attention = beside.attention[0, :, :count, :count]
+    torch.testing.assert_close(alone.attention[0], attention, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(alone.kind[0], beside.kind[0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_packages_model_parses_commands_it_never_saw():
+    tally, wrong = measure(InstructionParser(), islice(samples(123, test=True, noise=False), 150))
+    assert tally.f1('all') > 0.9
+    assert all(right_answer(sample) for sample, _ in wrong)
+
+
+def test_weights_are_those_of_leaving_words_out():
+    parser = InstructionParser()
+    given, true = [], []
+    for sample in islice(samples(124, test=True, noise=False, negatives_too=False), 30):
+        parsed = parser.parse(sample.text)
+        if parsed.tokens and len(parsed.tokens) < 25:
+            pieces = [(token.start, token.end) for token in parsed.tokens]
+            true += occlusion_weights(parser.network, parsed.text, pieces).tolist()
+            given += [token.weight for token in parsed.tokens]
+    assert np.corrcoef(given, true)[0, 1] > 0.85
