@@ -10,8 +10,9 @@ import numpy as np
 class Camera:
     """Projects points in metres to pixels."""
 
-    def __init__(self, eye: np.ndarray, target: np.ndarray, focal: float, size: tuple[int, int],
-                 roll: float = 0.0) -> None:
+    def __init__(
+        self, eye: np.ndarray, target: np.ndarray, focal: float, size: tuple[int, int], roll: float = 0.0
+    ) -> None:
         """Look from ``eye`` at ``target``.
 
         :param focal: length in pixels.
@@ -45,8 +46,13 @@ def random_camera(rng: np.random.Generator, size: tuple[int, int], in_view: np.n
         azimuth = rng.uniform(0, 2 * math.pi)
         elevation = math.radians(rng.uniform(10, 75) if rng.random() < 0.9 else 88)
         distance = math.exp(rng.uniform(math.log(0.5), math.log(1.6))) * (1 + attempt / 40)
-        eye = distance * np.array([math.cos(azimuth) * math.cos(elevation),
-                                   math.sin(azimuth) * math.cos(elevation), math.sin(elevation)])
+        eye = distance * np.array(
+            [
+                math.cos(azimuth) * math.cos(elevation),
+                math.sin(azimuth) * math.cos(elevation),
+                math.sin(elevation),
+            ]
+        )
         target = np.array([*rng.uniform(-0.12, 0.12, 2), rng.uniform(0, 0.25)])
         focal = max(size) * rng.uniform(0.7, 1.3)
         camera = Camera(eye + target, target, focal, size, rng.normal(0, 0.04))

@@ -3,11 +3,13 @@
 Not beautiful, but of endless variety: cameras at every angle, arms with one or two links or from out of
 view, human hands, grippers of all colours, shadows, shaky cameras, compression, exposure that wanders.
 """
+# ruff: noqa: RUF005  (what is added here are arrays, not lists)
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,7 @@ import numpy as np
 from training.episodes.camera import Camera, random_camera
 from training.episodes.script import Script, State
 
-MARGIN = 12     # pixels around the image, so that a shaky camera sees no border
+MARGIN = 12  # pixels around the image, so that a shaky camera sees no border
 
 
 def _colour(rng: np.random.Generator, *, grey: float = 0.5) -> np.ndarray:
@@ -38,7 +40,7 @@ def noise_texture(rng: np.random.Generator, width: int, height: int, strength: f
     for cells in (3, 8, 24, 64):
         rows, columns = max(2, cells * height // max(width, height)), cells
         layer = rng.normal(0, 1, (rows, columns)).astype(np.float32)
-        texture += cv2.resize(layer, (width, height), interpolation=cv2.INTER_CUBIC) / cells ** 0.4
+        texture += cv2.resize(layer, (width, height), interpolation=cv2.INTER_CUBIC) / cells**0.4
     return (texture * strength)[..., None]
 
 
@@ -47,8 +49,9 @@ class Thing:
 
     def __init__(self, rng: np.random.Generator, size: np.ndarray, cutouts: Sequence[np.ndarray]) -> None:
         self.size = size
-        self.kind = str(rng.choice(['box', 'cylinder', 'ball', 'cutout'] if cutouts else
-                                   ['box', 'cylinder', 'ball']))
+        self.kind = str(
+            rng.choice(['box', 'cylinder', 'ball', 'cutout'] if cutouts else ['box', 'cylinder', 'ball'])
+        )
         self.colour = _colour(rng, grey=0.25)
         self.second = _colour(rng, grey=0.3)
         self.yaw = rng.uniform(0, math.pi)
@@ -57,7 +60,9 @@ class Thing:
             self.patch = cutouts[int(rng.integers(len(cutouts)))]
             mask = np.zeros(self.patch.shape[:2], np.float32)
             height, width = mask.shape
-            cv2.ellipse(mask, (width // 2, height // 2), (int(width * 0.47), int(height * 0.47)), 0, 0, 360, 1.0, -1)
+            cv2.ellipse(
+                mask, (width // 2, height // 2), (int(width * 0.47), int(height * 0.47)), 0, 0, 360, 1.0, -1
+            )
             self.mask = cv2.GaussianBlur(mask, (0, 0), 1.0)
 
     def draw(self, canvas: np.ndarray, camera: Camera, centre: np.ndarray, tilt: float) -> None:
@@ -69,13 +74,22 @@ class Thing:
             radius = max(1, round(scale * float(half.mean())))
             place = (round(middle[0]), round(middle[1]))
             cv2.circle(canvas, place, radius, _ints(self.colour), -1, cv2.LINE_AA)
-            cv2.circle(canvas, (place[0] - radius // 3, place[1] - radius // 3), max(1, radius // 3),
-                       _ints(self.colour, 1.3), -1, cv2.LINE_AA)
+            cv2.circle(
+                canvas,
+                (place[0] - radius // 3, place[1] - radius // 3),
+                max(1, radius // 3),
+                _ints(self.colour, 1.3),
+                -1,
+                cv2.LINE_AA,
+            )
         elif self.kind == 'box':
             self._draw_box(canvas, camera, centre, tilt)
         else:
             up = math.cos(camera.elevation)
-            width, height = scale * half[0] * 2, scale * (half[2] * 2 * up + half[1] * 2 * math.sin(camera.elevation))
+            width, height = (
+                scale * half[0] * 2,
+                scale * (half[2] * 2 * up + half[1] * 2 * math.sin(camera.elevation)),
+            )
             if self.kind == 'cylinder':
                 self._draw_cylinder(canvas, middle, width, height, tilt, camera.elevation)
             else:
@@ -84,28 +98,51 @@ class Thing:
     def _draw_box(self, canvas: np.ndarray, camera: Camera, centre: np.ndarray, tilt: float) -> None:
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
         turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-        lean = np.array([[math.cos(tilt), 0, math.sin(tilt)], [0, 1, 0], [-math.sin(tilt), 0, math.cos(tilt)]])
+        lean = np.array(
+            [[math.cos(tilt), 0, math.sin(tilt)], [0, 1, 0], [-math.sin(tilt), 0, math.cos(tilt)]]
+        )
         faces = []
         for axis in range(3):
             for sign in (-1, 1):
                 normal = np.zeros(3)
                 normal[axis] = sign
                 first, second = np.eye(3)[(axis + 1) % 3], np.eye(3)[(axis + 2) % 3]
-                corners = np.array([normal + first + second, normal + first - second,
-                                    normal - first - second, normal - first + second]) * self.size / 2
+                corners = (
+                    np.array(
+                        [
+                            normal + first + second,
+                            normal + first - second,
+                            normal - first - second,
+                            normal - first + second,
+                        ]
+                    )
+                    * self.size
+                    / 2
+                )
                 corners = corners @ lean.T @ turn.T + centre
                 outward = turn @ lean @ normal
                 if outward @ (camera.eye - corners.mean(axis=0)) > 0:
                     faces.append((corners, 0.75 + 0.35 * outward[2] + 0.1 * outward[0]))
         for corners, shade in faces:
             pixels, _ = camera.project(corners)
-            cv2.fillConvexPoly(canvas, np.rint(pixels).astype(np.int32), _ints(self.colour, shade), cv2.LINE_AA)
+            cv2.fillConvexPoly(
+                canvas, np.rint(pixels).astype(np.int32), _ints(self.colour, shade), cv2.LINE_AA
+            )
             if self.banded:
                 inner = pixels.mean(axis=0) + (pixels - pixels.mean(axis=0)) * 0.5
-                cv2.fillConvexPoly(canvas, np.rint(inner).astype(np.int32), _ints(self.second, shade), cv2.LINE_AA)
+                cv2.fillConvexPoly(
+                    canvas, np.rint(inner).astype(np.int32), _ints(self.second, shade), cv2.LINE_AA
+                )
 
-    def _draw_cylinder(self, canvas: np.ndarray, middle: np.ndarray, width: float, height: float, tilt: float,
-                       elevation: float) -> None:
+    def _draw_cylinder(
+        self,
+        canvas: np.ndarray,
+        middle: np.ndarray,
+        width: float,
+        height: float,
+        tilt: float,
+        elevation: float,
+    ) -> None:
         cap = width / 2 * math.sin(elevation)
         body = max(height / 2 - cap / 2, 1.0)
         angle = np.linspace(0, 2 * math.pi, 16, endpoint=False)
@@ -118,15 +155,25 @@ class Thing:
         hull = cv2.convexHull(np.vstack([ring + [0, body], ring - [0, body]]).astype(np.float32))[:, 0]
         cv2.fillConvexPoly(canvas, place(hull), _ints(self.colour, 0.9), cv2.LINE_AA)
         if self.banded:
-            band = np.array([[-width / 2, -body * 0.4], [width / 2, -body * 0.4], [width / 2, body * 0.4],
-                             [-width / 2, body * 0.4]])
+            band = np.array(
+                [
+                    [-width / 2, -body * 0.4],
+                    [width / 2, -body * 0.4],
+                    [width / 2, body * 0.4],
+                    [-width / 2, body * 0.4],
+                ]
+            )
             cv2.fillConvexPoly(canvas, place(band), _ints(self.second, 0.95), cv2.LINE_AA)
         cv2.fillConvexPoly(canvas, place(ring - [0, body]), _ints(self.colour, 1.2), cv2.LINE_AA)
 
-    def _draw_cutout(self, canvas: np.ndarray, middle: np.ndarray, width: float, height: float, tilt: float) -> None:
+    def _draw_cutout(
+        self, canvas: np.ndarray, middle: np.ndarray, width: float, height: float, tilt: float
+    ) -> None:
         rows, columns = self.patch.shape[:2]
         cos, sin = math.cos(tilt), math.sin(tilt)
-        scale = np.array([[cos * width / columns, -sin * height / rows], [sin * width / columns, cos * height / rows]])
+        scale = np.array(
+            [[cos * width / columns, -sin * height / rows], [sin * width / columns, cos * height / rows]]
+        )
         offset = middle - scale @ np.array([columns / 2, rows / 2])
         reach = int(math.hypot(width, height) / 2) + 2
         x0, y0 = max(int(middle[0]) - reach, 0), max(int(middle[1]) - reach, 0)
@@ -164,7 +211,7 @@ class Worker:
         self.yaw = rng.uniform(0, math.pi)
         self.lean = rng.normal(0, 0.15 if not human else 0.5, 2)
         self.body = human and rng.random() < 0.6
-        self.tracking = rng.random() < 0.5   # the wrist follows the arm's direction
+        self.tracking = rng.random() < 0.5  # the wrist follows the arm's direction
 
     def joints(self, wrist: np.ndarray) -> np.ndarray:
         """Return base, elbow, wrist (elbow up)."""
@@ -172,16 +219,17 @@ class Worker:
             return np.vstack([self.base + (self.base - wrist) * 0.6 + [0, 0, 0.25], wrist])
         line = wrist - self.base
         span = min(float(np.linalg.norm(line)), (self.upper + self.lower) * 0.999)
-        along = (self.upper ** 2 - self.lower ** 2 + span ** 2) / (2 * span)
-        height = math.sqrt(max(self.upper ** 2 - along ** 2, 0.0))
+        along = (self.upper**2 - self.lower**2 + span**2) / (2 * span)
+        height = math.sqrt(max(self.upper**2 - along**2, 0.0))
         direction = line / np.linalg.norm(line)
         up = np.array([0, 0, 1.0]) - direction[2] * direction
         up = up / max(float(np.linalg.norm(up)), 1e-6)
         elbow = self.base + direction * along + up * height
         return np.vstack([self.base, elbow, wrist])
 
-    def draw(self, canvas: np.ndarray, camera: Camera, state: State, thing: tuple[Thing, np.ndarray, float] | None
-             ) -> None:
+    def draw(
+        self, canvas: np.ndarray, camera: Camera, state: State, thing: tuple[Thing, np.ndarray, float] | None
+    ) -> None:
         """Draw it, and what it holds between its fingers."""
         lean = np.array([*self.lean, 1.0])
         axis = lean / np.linalg.norm(lean)
@@ -192,15 +240,23 @@ class Worker:
         wrist = knuckles + axis * (self.palm + 0.06)
         joints = self.joints(wrist)
         if self.body:
-            self._capsule(canvas, camera, self.base + [0, 0, -0.4], self.base + [0, 0, 0.1], 0.14, self.colours[2])
-            self._capsule(canvas, camera, self.base + [0, 0, 0.3], self.base + [0, 0, 0.33], 0.09, self.tool_colour)
+            self._capsule(
+                canvas, camera, self.base + [0, 0, -0.4], self.base + [0, 0, 0.1], 0.14, self.colours[2]
+            )
+            self._capsule(
+                canvas, camera, self.base + [0, 0, 0.3], self.base + [0, 0, 0.33], 0.09, self.tool_colour
+            )
         elif self.kind == 'links':
-            self._capsule(canvas, camera, self.base * [1, 1, 0], self.base, self.thick[0] * 1.3, self.colours[2])
-        for number, (first, second) in enumerate(zip(joints[:-1], joints[1:], strict=True)):
+            self._capsule(
+                canvas, camera, self.base * [1, 1, 0], self.base, self.thick[0] * 1.3, self.colours[2]
+            )
+        for number, (first, second) in enumerate(pairwise(joints)):
             self._capsule(canvas, camera, first, second, self.thick[min(number, 1)], self.colours[number])
             self._capsule(canvas, camera, second, second, self.thick[min(number, 1)] * 1.15, self.colours[2])
         gap = side * self.width / 2 * (0.25 + 0.75 * state.opening)
-        order = sorted((gap, -gap), key=lambda offset: -float(np.linalg.norm(state.tool + offset - camera.eye)))
+        order = sorted(
+            (gap, -gap), key=lambda offset: -float(np.linalg.norm(state.tool + offset - camera.eye))
+        )
         above = camera.elevation > 0.9
         if above and thing is not None:
             thing[0].draw(canvas, camera, thing[1], thing[2])
@@ -211,13 +267,28 @@ class Worker:
             radius = 0.011 if self.human else 0.009
             self._capsule(canvas, camera, bend, state.tool + offset, radius, self.tool_colour)
             if self.human:
-                self._capsule(canvas, camera, bend, state.tool + offset * 0.7 + axis * 0.02, radius, self.tool_colour)
-        self._capsule(canvas, camera, knuckles - side * self.width / 2, knuckles + side * self.width / 2,
-                      self.palm / 2, self.tool_colour)
+                self._capsule(
+                    canvas, camera, bend, state.tool + offset * 0.7 + axis * 0.02, radius, self.tool_colour
+                )
+        self._capsule(
+            canvas,
+            camera,
+            knuckles - side * self.width / 2,
+            knuckles + side * self.width / 2,
+            self.palm / 2,
+            self.tool_colour,
+        )
         self._capsule(canvas, camera, knuckles, wrist, self.palm / 2 * 1.2, self.tool_colour)
 
-    def _capsule(self, canvas: np.ndarray, camera: Camera, first: np.ndarray, second: np.ndarray, radius: float,
-                 colour: np.ndarray) -> None:
+    def _capsule(
+        self,
+        canvas: np.ndarray,
+        camera: Camera,
+        first: np.ndarray,
+        second: np.ndarray,
+        radius: float,
+        colour: np.ndarray,
+    ) -> None:
         pixels, depths = camera.project(np.vstack([first, second]))
         pixels = np.clip(pixels, -2000, 3000)
         width = max(1, round(2 * radius * camera.focal / float(depths.mean())))
@@ -225,21 +296,36 @@ class Worker:
         cv2.line(canvas, ends[0], ends[1], _ints(colour, 0.8), min(width, 200), cv2.LINE_AA)
         if width > 3:
             shift = width // 5
-            cv2.line(canvas, (ends[0][0] - shift, ends[0][1] - shift), (ends[1][0] - shift, ends[1][1] - shift),
-                     _ints(colour, 1.1), max(1, min(width // 3, 100)), cv2.LINE_AA)
+            cv2.line(
+                canvas,
+                (ends[0][0] - shift, ends[0][1] - shift),
+                (ends[1][0] - shift, ends[1][1] - shift),
+                _ints(colour, 1.1),
+                max(1, min(width // 3, 100)),
+                cv2.LINE_AA,
+            )
 
 
 class DrawnScene:
     """Everything that is drawn of one episode; :meth:`draw` gives the frames."""
 
-    def __init__(self, rng: np.random.Generator, script: Script, *, human: bool,
-                 photos: Sequence[Path] = (), cutouts: Sequence[np.ndarray] = ()) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        script: Script,
+        *,
+        human: bool,
+        photos: Sequence[Path] = (),
+        cutouts: Sequence[np.ndarray] = (),
+    ) -> None:
         self.rng, self.script = rng, script
         long_side = 216
         aspect = float(rng.choice([4 / 3, 16 / 9, 1.25, 1.0], p=[0.45, 0.35, 0.12, 0.08]))
         self.inner = (long_side, round(long_side / aspect))
         size = (self.inner[0] + 2 * MARGIN, self.inner[1] + 2 * MARGIN)
-        in_view = np.vstack([script.objects[:1], script.destination[None], script.destination[None] + [0, 0, 0.1]])
+        in_view = np.vstack(
+            [script.objects[:1], script.destination[None], script.destination[None] + [0, 0, 0.1]]
+        )
         self.camera = random_camera(rng, size, in_view)
         self.worker = Worker(rng, human)
         self.things = [Thing(rng, size, cutouts) for size in script.sizes]
@@ -281,10 +367,16 @@ class DrawnScene:
             table = cv2.warpPerspective(top, matrix, size)
             mask = cv2.warpPerspective(np.full((160, 160), 255, np.uint8), matrix, size)[..., None] > 127
             canvas = np.where(mask, table, canvas)
-        for _ in range(int(rng.integers(0, 5))):    # things that nobody touches
+        for _ in range(int(rng.integers(0, 5))):  # things that nobody touches
             size3 = rng.uniform(0.03, 0.12, 3)
             place = np.array([*rng.uniform(-0.45, 0.45, 2), size3[2] / 2])
-            if min(np.hypot(*(place - other)[:2]) for other in (*self.script.objects, self.script.destination)) > 0.1:
+            if (
+                min(
+                    np.hypot(*(place - other)[:2])
+                    for other in (*self.script.objects, self.script.destination)
+                )
+                > 0.1
+            ):
                 Thing(rng, size3, ()).draw(canvas, camera, place, 0.0)
         kind = rng.choice(['plate', 'bowl', 'none'])
         if kind != 'none' and self.script.destination[2] == 0:
@@ -295,8 +387,11 @@ class DrawnScene:
         angle = np.linspace(0, 2 * math.pi, 24, endpoint=False)
         ring = np.column_stack([np.cos(angle) * radius, np.sin(angle) * radius, np.zeros(24)])
         colour = _colour(self.rng)
-        for share, height, shade in ((0.7, 0.0, 0.8), (1.0, 0.03 if bowl else 0.006, 1.0),
-                                     (0.85, 0.03 if bowl else 0.006, 0.85)):
+        for share, height, shade in (
+            (0.7, 0.0, 0.8),
+            (1.0, 0.03 if bowl else 0.006, 1.0),
+            (0.85, 0.03 if bowl else 0.006, 0.85),
+        ):
             pixels, _ = self.camera.project(self.script.destination + ring * share + [0, 0, height])
             cv2.fillConvexPoly(canvas, np.rint(pixels).astype(np.int32), _ints(colour, shade), cv2.LINE_AA)
 
@@ -306,8 +401,12 @@ class DrawnScene:
         reach = max(2, round(radius * self.camera.focal / float(depths[0])))
         x, y = (round(float(value)) for value in pixels[0])
         flat = max(1, round(reach * math.sin(self.camera.elevation)))
-        x0, y0, x1, y1 = max(x - reach, 0), max(y - flat, 0), min(x + reach, canvas.shape[1]), min(
-            y + flat, canvas.shape[0])
+        x0, y0, x1, y1 = (
+            max(x - reach, 0),
+            max(y - flat, 0),
+            min(x + reach, canvas.shape[1]),
+            min(y + flat, canvas.shape[0]),
+        )
         if x1 <= x0 or y1 <= y0:
             return
         mask = np.zeros((y1 - y0, x1 - x0), np.float32)
@@ -335,8 +434,9 @@ class DrawnScene:
                 objects[0] = objects[0] + away
             taken = State(hand, 0.3 if after > -0.3 else 0.8, 0.0, objects, None, -1, False)
             self.receiver.draw(canvas, self.camera, taken, None)
-        order = sorted(range(len(objects)), key=lambda index: -float(np.linalg.norm(objects[index]
-                                                                                    - self.camera.eye)))
+        order = sorted(
+            range(len(objects)), key=lambda index: -float(np.linalg.norm(objects[index] - self.camera.eye))
+        )
         for index in range(len(objects)):
             self._shade(canvas, objects[index], float(self.script.sizes[index].max()) * 0.7)
         self._shade(canvas, state.tool, 0.05)
@@ -353,16 +453,26 @@ class DrawnScene:
         """Do to the picture what a real camera does."""
         rng = self.rng
         if self.shaky:
-            self.drift = self.drift * math.exp(-dt / 2) + rng.normal(0, 1, 4) * [2.0, 2.0, 0.005, 0.005] * math.sqrt(dt)
+            self.drift = self.drift * math.exp(-dt / 2) + rng.normal(0, 1, 4) * [
+                2.0,
+                2.0,
+                0.005,
+                0.005,
+            ] * math.sqrt(dt)
             centre = (canvas.shape[1] / 2, canvas.shape[0] / 2)
-            matrix = cv2.getRotationMatrix2D(centre, math.degrees(float(self.drift[2])), 1 + float(self.drift[3]))
+            matrix = cv2.getRotationMatrix2D(
+                centre, math.degrees(float(self.drift[2])), 1 + float(self.drift[3])
+            )
             matrix[:, 2] += self.drift[:2]
-            canvas = cv2.warpAffine(canvas, matrix, (canvas.shape[1], canvas.shape[0]), borderMode=cv2.BORDER_REFLECT)
-        canvas = canvas[MARGIN:MARGIN + self.inner[1], MARGIN:MARGIN + self.inner[0]]
+            canvas = cv2.warpAffine(
+                canvas, matrix, (canvas.shape[1], canvas.shape[0]), borderMode=cv2.BORDER_REFLECT
+            )
+        canvas = canvas[MARGIN : MARGIN + self.inner[1], MARGIN : MARGIN + self.inner[0]]
         picture = canvas.astype(np.float32)
         if self.noise > 0.5:
-            picture += cv2.resize(rng.normal(0, self.noise, (self.inner[1], self.inner[0])).astype(np.float32),
-                                  self.inner)[..., None]
+            picture += cv2.resize(
+                rng.normal(0, self.noise, (self.inner[1], self.inner[0])).astype(np.float32), self.inner
+            )[..., None]
         if self.flicker:
             picture *= 1 + rng.normal(0, self.flicker)
         picture = np.clip(picture, 0, 255).astype(np.uint8)

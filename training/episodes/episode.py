@@ -81,15 +81,14 @@ def drawn_episode(seed: int, photos: Sequence[Path] = (), cutouts: Sequence[np.n
     human = bool(rng.random() < 0.3)
     while True:
         script = write_script(rng, fast=human)
-        if script.duration < 70:
+        if script.duration < 36:
             break
     scene = DrawnScene(rng, script, human=human, photos=photos, cutouts=cutouts)
     begin = crop_start(rng, script)
     times, shown = frame_times(rng, script.duration - begin)
     states = script.play(np.maximum.accumulate(shown + begin))
     events = tuple((time - begin, name) for time, name in script.events if time > begin)
-    return Episode(f'drawn_{seed}', script.task, events,
-                   _frames(scene, times, shown + begin, states))
+    return Episode(f'drawn_{seed}', script.task, events, _frames(scene, times, shown + begin, states))
 
 
 def _share(camera: Camera, point: np.ndarray, inner: tuple[int, int]) -> tuple[float, float]:
@@ -97,7 +96,9 @@ def _share(camera: Camera, point: np.ndarray, inner: tuple[int, int]) -> tuple[f
     return float(pixel[0] / inner[0]), float(pixel[1] / inner[1])
 
 
-def _frames(scene: DrawnScene, times: np.ndarray, shown: np.ndarray, states: Sequence[State]) -> Iterator[Frame]:
+def _frames(
+    scene: DrawnScene, times: np.ndarray, shown: np.ndarray, states: Sequence[State]
+) -> Iterator[Frame]:
     before = 0.0
     picture, last = None, math.nan
     for time, at, state in zip(times, shown, states, strict=True):
@@ -105,9 +106,14 @@ def _frames(scene: DrawnScene, times: np.ndarray, shown: np.ndarray, states: Seq
             picture = scene.draw(float(at), float(time - before), state)
         before, last = float(time), at
         index = max(state.held, 0)
-        yield Frame(float(time), picture, state.phase, state.contact,
-                    _share(scene.camera, state.objects[index], scene.inner),
-                    _share(scene.camera, scene.script.destination, scene.inner))
+        yield Frame(
+            float(time),
+            picture,
+            state.phase,
+            state.contact,
+            _share(scene.camera, state.objects[index], scene.inner),
+            _share(scene.camera, scene.script.destination, scene.inner),
+        )
 
 
 def load_cutouts(folder: Path, split: str = 'train', limit: int = 600) -> tuple[list[Path], list[np.ndarray]]:
@@ -129,7 +135,7 @@ def load_cutouts(folder: Path, split: str = 'train', limit: int = 600) -> tuple[
             continue
         image = cv2.imread(str(path))
         x0, y0, x1, y1 = (round(value) for value in boxes[0])
-        patch = image[max(y0, 0):y1, max(x0, 0):x1]
+        patch = image[max(y0, 0) : y1, max(x0, 0) : x1]
         if min(patch.shape[:2]) >= 24:
             scale = 64 / max(patch.shape[:2])
             patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -4,6 +4,7 @@ Metres and seconds; the table is the plane z = 0 and the work goes on within abo
 The same scripts move the drawn arms of :mod:`training.episodes.drawn` and the simulated ones of
 :mod:`training.episodes.bullet`.
 """
+# ruff: noqa: RUF005  (what is added here are arrays, not lists)
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ class Script:
             shove = objects[segment.pushed] - tool if segment.pushed >= 0 else None
             while wanted and wanted[0] < begin + segment.duration:
                 share = (wanted.pop(0) - begin) / max(segment.duration, 1e-6)
-                smooth = share ** 3 * (10 - 15 * share + 6 * share * share)     # minimum jerk
+                smooth = share**3 * (10 - 15 * share + 6 * share * share)  # minimum jerk
                 at = tool + (segment.end - tool) * smooth
                 at = at + np.array([0, 0, segment.arc * 4 * smooth * (1 - smooth)])
                 now = objects.copy()
@@ -90,9 +91,17 @@ class Script:
                 if shove is not None:
                     now[segment.pushed, :2] = (at + shove)[:2]
                 self._fall(now, begin + share * segment.duration)
-                states.append(State(at, opening + (segment.opening - opening) * share,
-                                    tilt + (segment.tilt - tilt) * smooth, now, segment.phase, segment.held,
-                                    segment.held >= 0 or segment.pushed >= 0))
+                states.append(
+                    State(
+                        at,
+                        opening + (segment.opening - opening) * share,
+                        tilt + (segment.tilt - tilt) * smooth,
+                        now,
+                        segment.phase,
+                        segment.held,
+                        segment.held >= 0 or segment.pushed >= 0,
+                    )
+                )
             if grip is not None:
                 objects[segment.held] = segment.end + grip
             if shove is not None:
@@ -112,8 +121,16 @@ class Script:
 class ScriptWriter:
     """Writes random scripts: other places, speeds, pauses, hesitations and failures each time."""
 
-    def __init__(self, rng: np.random.Generator, task: str, *, reach: float = 0.3, fast: bool = False,
-                 home: np.ndarray | None = None, sizes: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        task: str,
+        *,
+        reach: float = 0.3,
+        fast: bool = False,
+        home: np.ndarray | None = None,
+        sizes: np.ndarray | None = None,
+    ) -> None:
         """Prepare one script.
 
         :param reach: objects lie within so many metres of the origin.
@@ -124,7 +141,7 @@ class ScriptWriter:
         self.rng, self.task = rng, task
         low, high = (0.35, 1.1) if fast else (0.06, 0.5)
         self.speed = math.exp(rng.uniform(math.log(low), math.log(high)))
-        self.pace = float(np.clip(0.25 / self.speed, 0.25, 2.5)) ** 0.6    # slow arms dwell longer
+        self.pace = float(np.clip(0.25 / self.speed, 0.25, 2.5)) ** 0.6  # slow arms dwell longer
         self.reach = reach
         number = 3 if sizes is None else len(sizes)
         self.sizes = rng.uniform(0.03, 0.09, (number, 3)) if sizes is None else sizes
@@ -149,21 +166,39 @@ class ScriptWriter:
 
     # ---- one motion ------------------------------------------------------------------------------
 
-    def _go(self, phase: str | None, end: np.ndarray, *, opening: float, held: int = -1, pushed: int = -1,
-            tilt: float = 0.0, arc: float = 0.0, duration: float | None = None, slow: float = 1.0) -> None:
+    def _go(
+        self,
+        phase: str | None,
+        end: np.ndarray,
+        *,
+        opening: float,
+        held: int = -1,
+        pushed: int = -1,
+        tilt: float = 0.0,
+        arc: float = 0.0,
+        duration: float | None = None,
+        slow: float = 1.0,
+    ) -> None:
         distance = float(np.linalg.norm(end - self.tool)) + abs(arc)
         if duration is None:
             duration = max(distance / (self.speed * slow) * self.rng.uniform(0.8, 1.25), 0.15)
         self.script.segments.append(Segment(phase, duration, end.copy(), opening, held, pushed, tilt, arc))
         self.tool, self.clock = end.copy(), self.clock + duration
 
-    def _wait(self, phase: str | None, low: float, high: float, *, opening: float, held: int = -1,
-              tilt: float = 0.0) -> None:
+    def _wait(
+        self, phase: str | None, low: float, high: float, *, opening: float, held: int = -1, tilt: float = 0.0
+    ) -> None:
         duration = self.rng.uniform(low, high) * self.pace
         if duration > 0.02:
             # nobody stands perfectly still
-            self._go(phase, self.tool + self.rng.normal(0, 0.001, 3), opening=opening, held=held, tilt=tilt,
-                     duration=duration)
+            self._go(
+                phase,
+                self.tool + self.rng.normal(0, 0.001, 3),
+                opening=opening,
+                held=held,
+                tilt=tilt,
+                duration=duration,
+            )
 
     def _maybe(self, chance: float) -> bool:
         return bool(self.rng.random() < chance)
@@ -173,12 +208,14 @@ class ScriptWriter:
     def _approach(self, place: np.ndarray) -> None:
         """Go to an object; the last stretch, at the object, is already 'grasp'."""
         above = place + [*self.rng.normal(0, 0.02, 2), self.rng.uniform(0.06, 0.22)]
-        if self._maybe(0.3):    # hesitate: a point on the way
-            middle = self.tool + (above - self.tool) * self.rng.uniform(0.3, 0.8) + self.rng.normal(0, 0.04, 3)
+        if self._maybe(0.3):  # hesitate: a point on the way
+            middle = (
+                self.tool + (above - self.tool) * self.rng.uniform(0.3, 0.8) + self.rng.normal(0, 0.04, 3)
+            )
             middle[2] = max(middle[2], 0.08)
             self._go('approach', middle, opening=1.0)
             self._wait('approach', 0, 0.8, opening=1.0)
-        if self._maybe(0.3):    # straight down on it or in from the side
+        if self._maybe(0.3):  # straight down on it or in from the side
             side = np.array([*self.rng.normal(0, 0.1, 2), self.rng.uniform(0.0, 0.08)])
             above = place + side
         self._go('approach', above, opening=1.0, arc=self.rng.uniform(0, 0.08))
@@ -199,8 +236,11 @@ class ScriptWriter:
 
     def _object(self, index: int) -> np.ndarray:
         """Where the object is now."""
-        return self.script.play(np.array([max(self.clock - 1e-6, 0.0)]))[-1].objects[index] \
-            if self.script.segments else self.script.objects[index]
+        return (
+            self.script.play(np.array([max(self.clock - 1e-6, 0.0)]))[-1].objects[index]
+            if self.script.segments
+            else self.script.objects[index]
+        )
 
     def _lift_and_carry(self, index: int, goal: np.ndarray) -> None:
         """Lift and bring the object above the goal (the tool's place in the end)."""
@@ -224,7 +264,9 @@ class ScriptWriter:
     def _place(self, index: int, goal: np.ndarray) -> None:
         self._go('place', goal, opening=0.25, held=index, slow=self.rng.uniform(0.4, 0.9))
         self._wait('place', 0.0, 0.9, opening=0.25, held=index)
-        self._go('place', self.tool, opening=0.45, held=index, duration=self.rng.uniform(0.1, 0.35) * self.pace)
+        self._go(
+            'place', self.tool, opening=0.45, held=index, duration=self.rng.uniform(0.1, 0.35) * self.pace
+        )
         self.script.events.append((self.clock, 'release'))
         self._go('place', self.tool, opening=1.0, duration=self.rng.uniform(0.1, 0.3) * self.pace)
 
@@ -264,8 +306,12 @@ class ScriptWriter:
             self._drop(0)
         elif self.task == 'pick':
             self._grasp(0)
-            self._go('move', self.tool + [*self.rng.normal(0, 0.06, 2), self.rng.uniform(0.1, 0.3)], opening=0.25,
-                     held=0)
+            self._go(
+                'move',
+                self.tool + [*self.rng.normal(0, 0.06, 2), self.rng.uniform(0.1, 0.3)],
+                opening=0.25,
+                held=0,
+            )
             self._wait('move', 0.2, 3.0, opening=0.25, held=0)
             return self.script
         else:
@@ -288,7 +334,9 @@ class ScriptWriter:
             above = goal + [0.05, 0, self.rng.uniform(0.12, 0.2)]
             self._lift_and_carry(index, above - [0, 0, 0.1])
             angle = self.rng.choice([-1, 1]) * self.rng.uniform(0.9, 1.9)
-            self._go('move', self.tool, opening=0.25, held=index, tilt=angle, duration=self.rng.uniform(0.7, 2.0))
+            self._go(
+                'move', self.tool, opening=0.25, held=index, tilt=angle, duration=self.rng.uniform(0.7, 2.0)
+            )
             self._wait('move', 0.3, 2.0, opening=0.25, held=index, tilt=angle)
             self._go('move', self.tool, opening=0.25, held=index, duration=self.rng.uniform(0.6, 1.5))
             goal = goal + [*self.rng.uniform(-0.16, 0.16, 2), 0]
@@ -312,8 +360,12 @@ class ScriptWriter:
         self._go('move', end, opening=0.25, held=index)
         self.script.events.append((self.clock, 'drop'))
         self.script.drops.append((self.clock, index, self._object(index)))
-        self._go('retreat', self.tool + self.rng.normal(0, 0.01, 3), opening=0.6,
-                 duration=self.rng.uniform(0.3, 1.0))
+        self._go(
+            'retreat',
+            self.tool + self.rng.normal(0, 0.01, 3),
+            opening=0.6,
+            duration=self.rng.uniform(0.3, 1.0),
+        )
         self._retreat(home=True)
 
 

@@ -1,6 +1,6 @@
 """Turns episodes into tokens and labels, saved in shards so that a stopped run goes on where it was.
 
-    python -m training.moments.dataset --photos FOLDER --train 600 --held-out 60 --bullet 60
+python -m training.moments.dataset --photos FOLDER --train 600 --held-out 60 --bullet 60
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vla_attention.moments.motion import MotionTracker
 
 CACHE = Path(__file__).parent / 'cache'
 HELD_OUT_SEED = 1_000_000
-NEAR_SECONDS = 0.35     # scale on which nearness falls off on both sides of a grasp or a release
+NEAR_SECONDS = 0.35  # scale on which nearness falls off on both sides of a grasp or a release
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,17 @@ def tokenize(episode: Episode, rng: np.random.Generator, *, instruction_share: f
     for when, name in episode.events:
         if name in ('grasp', 'release'):
             nearness = np.maximum(nearness, np.exp(-np.abs(times - when) / NEAR_SECONDS)).astype(np.float32)
-    return Sequence(episode.name, episode.task, np.stack([token.grid for token in tokens]),
-                    np.stack([token.crop for token in tokens]), np.stack([token.scalars for token in tokens]),
-                    times, np.array(phases, np.int64), nearness, episode.events)
+    return Sequence(
+        episode.name,
+        episode.task,
+        np.stack([token.grid for token in tokens]),
+        np.stack([token.crop for token in tokens]),
+        np.stack([token.scalars for token in tokens]),
+        times,
+        np.array(phases, np.int64),
+        nearness,
+        episode.events,
+    )
 
 
 def save_shard(path: Path, sequences: Iterable[Sequence]) -> None:
@@ -95,20 +103,29 @@ def save_shard(path: Path, sequences: Iterable[Sequence]) -> None:
     partial.rename(path)
 
 
-def load_shards(pattern: str, folder: Path = CACHE) -> list[Sequence]:
-    """Read the sequences of all shards whose names match."""
+def load_shards(pattern: str, folder: Path = CACHE, known: set[Path] | None = None) -> list[Sequence]:
+    """Read the sequences of all shards whose names match and that are not ``known``; they are then."""
     sequences = []
+    known = set() if known is None else known
     for path in sorted(folder.glob(pattern)):
-        if '.partial' in path.name:
+        if '.partial' in path.name or path in known:
             continue
+        known.add(path)
         with np.load(path) as data:
             numbers = sorted({int(key.split('/')[0]) for key in data.files})
             for number in numbers:
-                fields = [data[f'{number}/{field}'] for field in
-                          ('grid', 'crop', 'scalars', 'times', 'phases', 'nearness')]
+                fields = [
+                    data[f'{number}/{field}']
+                    for field in ('grid', 'crop', 'scalars', 'times', 'phases', 'nearness')
+                ]
                 name, task = data[f'{number}/name']
-                events = tuple(zip(data[f'{number}/event_times'].tolist(),
-                                   data[f'{number}/event_names'].tolist(), strict=True))
+                events = tuple(
+                    zip(
+                        data[f'{number}/event_times'].tolist(),
+                        data[f'{number}/event_names'].tolist(),
+                        strict=True,
+                    )
+                )
                 sequences.append(Sequence(str(name), str(task), *fields, events))
     return sequences
 
@@ -128,6 +145,7 @@ def build(kind: str, first_seed: int, count: int, photos: Path | None, shard: in
                 episode = drawn_episode(seed, *material)
             else:
                 from training.episodes.bullet import bullet_episode
+
                 episode = bullet_episode(seed, held_out=held_out, photos=material[0])
             sequences.append(tokenize(episode, np.random.default_rng(seed + 7)))
         save_shard(path, sequences)
@@ -137,7 +155,9 @@ def build(kind: str, first_seed: int, count: int, photos: Path | None, shard: in
 def main(arguments: list[str] | None = None) -> None:
     """Build what the options ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--photos', type=Path, help='folder with images/ and labels.jsonl; none: plain colours')
+    parser.add_argument(
+        '--photos', type=Path, help='folder with images/ and labels.jsonl; none: plain colours'
+    )
     parser.add_argument('--kind', choices=('drawn', 'bullet'), default='drawn')
     parser.add_argument('--train', type=int, default=0, metavar='N')
     parser.add_argument('--held-out', type=int, default=0, metavar='N')

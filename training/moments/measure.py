@@ -29,8 +29,9 @@ def edit_score(said: Sequence[int], true: Sequence[int]) -> float:
     distance[:, 0], distance[0] = np.arange(len(first) + 1), np.arange(len(second) + 1)
     for i, one in enumerate(first, 1):
         for j, other in enumerate(second, 1):
-            distance[i, j] = min(distance[i - 1, j] + 1, distance[i, j - 1] + 1,
-                                 distance[i - 1, j - 1] + (one != other))
+            distance[i, j] = min(
+                distance[i - 1, j] + 1, distance[i, j - 1] + 1, distance[i - 1, j - 1] + (one != other)
+            )
     return 1.0 - distance[-1, -1] / max(len(first), len(second), 1)
 
 
@@ -53,8 +54,9 @@ def overlap_counts(said: Sequence[int], true: Sequence[int], threshold: float) -
     return hits, false, used.count(False)
 
 
-def event_counts(said: Sequence[tuple[float, str]], true: Sequence[tuple[float, str]],
-                 within: float = 0.6) -> tuple[int, int, int, list[float]]:
+def event_counts(
+    said: Sequence[tuple[float, str]], true: Sequence[tuple[float, str]], within: float = 0.6
+) -> tuple[int, int, int, list[float]]:
     """Match events of one name within so many seconds, one to one: (hits, false, missed, latencies in s)."""
     left = list(true)
     hits, latencies = 0, []
@@ -79,8 +81,14 @@ class Tally:
         self.latencies: list[float] = []
         self.seconds = 0.0
 
-    def add(self, said: Sequence[int], true: Sequence[int], said_events: Sequence[tuple[float, str]] = (),
-            true_events: Sequence[tuple[float, str]] = (), seconds: float = 0.0) -> None:
+    def add(
+        self,
+        said: Sequence[int],
+        true: Sequence[int],
+        said_events: Sequence[tuple[float, str]] = (),
+        true_events: Sequence[tuple[float, str]] = (),
+        seconds: float = 0.0,
+    ) -> None:
         """Add one sequence; ticks whose true label is -1 are left out."""
         kept = [index for index, label in enumerate(true) if label >= 0]
         said, true = [said[index] for index in kept], [true[index] for index in kept]
@@ -98,9 +106,11 @@ class Tally:
         hit = np.diag(self.confusion)
         total = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
         present = self.confusion.sum(axis=1) > 0
-        result = {'accuracy': float(hit.sum() / max(self.confusion.sum(), 1)),
-                  'macro_f1': float((2 * hit[present] / np.maximum(total[present], 1)).mean()),
-                  'edit': float(np.mean(self.edits))}
+        result = {
+            'accuracy': float(hit.sum() / max(self.confusion.sum(), 1)),
+            'macro_f1': float((2 * hit[present] / np.maximum(total[present], 1)).mean()),
+            'edit': float(np.mean(self.edits)),
+        }
         for threshold, (hits, false, missed) in self.counts.items():
             result[f'f1@{round(threshold * 100)}'] = float(2 * hits / max(2 * hits + false + missed, 1))
         hits, false, missed = (int(count) for count in self.events)

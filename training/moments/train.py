@@ -1,6 +1,6 @@
 """Trains the attention over time on the shards of :mod:`training.moments.dataset`.
 
-    python -m training.moments.train --minutes 12 --out src/vla_attention/weights/moments.safetensors
+python -m training.moments.train --minutes 12 --out src/vla_attention/weights/moments.safetensors
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ from vla_attention.moments.moment import PHASES
 from vla_attention.moments.phase_model import WEIGHTS, PhaseModel
 
 MIRRORED = torch.tensor([-1.0 if name.endswith(('_x', '_dx')) else 1.0 for name in SCALARS])
-LENGTH = 128        # ticks of a training sequence at most
+SPEEDS = (
+    'mean_speed',
+    'top_speed',
+    'velocity_x',
+    'velocity_y',
+    'point_velocity_x',
+    'point_velocity_y',
+    'camera',
+)
+LOG_TIMES = {'elapsed': 3.0, 'since_stop': 2.0, 'still_time': 1.0, 'moving_time': 1.0}
+LENGTH = 128  # ticks of a training sequence at most
 
 
 def sample(sequence: Sequence, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -38,11 +48,25 @@ def sample(sequence: Sequence, rng: np.random.Generator) -> dict[str, Tensor]:
     scalars = torch.from_numpy(sequence.scalars[part])
     if rng.random() < 0.5:
         grid, crop, scalars = mirror(grid), mirror(crop), scalars * MIRRORED
+    grid, scalars = shift(grid, scalars, rng)
+    times = torch.from_numpy(sequence.times[part]).float()
+    grid, crop, scalars, times = hasten(grid, crop, scalars, times, float(rng.uniform(0.75, 1.35)))
     scalars = scalars * (1 + 0.08 * torch.randn(len(SCALARS))) + 0.03 * torch.randn(scalars.shape)
-    return {'grid': grid, 'crop': crop, 'scalars': scalars,
-            'times': torch.from_numpy(sequence.times[part]).float(),
-            'phases': torch.from_numpy(sequence.phases[part]),
-            'nearness': torch.from_numpy(sequence.nearness[part])}
+    if rng.random() < 0.15:  # no part may be relied on alone
+        grid = torch.full_like(grid, 0)
+        grid[:, :2] = 128
+    elif rng.random() < 0.5:
+        grid[:, int(rng.integers(2, grid.shape[1]))] = 0
+    if rng.random() < 0.1:
+        crop[:, int(rng.integers(2, crop.shape[1]))] = 0
+    return {
+        'grid': grid,
+        'crop': crop,
+        'scalars': scalars,
+        'times': times,
+        'phases': torch.from_numpy(sequence.phases[part]),
+        'nearness': torch.from_numpy(sequence.nearness[part]),
+    }
 
 
 def mirror(maps: Tensor) -> Tensor:
@@ -50,6 +74,41 @@ def mirror(maps: Tensor) -> Tensor:
     turned = maps.flip(-1).clone()
     turned[:, 0] = (256 - turned[:, 0].int()).clamp(0, 255).to(torch.uint8)
     return turned
+
+
+def shift(grid: Tensor, scalars: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Move the whole scene by up to three cells, as if the camera looked a bit aside."""
+    right, down = int(rng.integers(-3, 4)), int(rng.integers(-2, 3))
+    empty = torch.zeros_like(grid)
+    empty[:, :2] = 128
+    rows, columns = grid.shape[-2:]
+    empty[:, :, max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)] = grid[
+        :, :, max(-down, 0) : rows + min(-down, 0), max(-right, 0) : columns + min(-right, 0)
+    ]
+    scalars = scalars.clone()
+    scalars[:, SCALARS.index('point_x')] += 2 * right / columns
+    scalars[:, SCALARS.index('point_y')] += 2 * down / rows
+    return empty, scalars
+
+
+def hasten(
+    grid: Tensor, crop: Tensor, scalars: Tensor, times: Tensor, factor: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Play the scene faster by the factor: speeds grow by it, times shrink by it."""
+    grid, crop, scalars = grid.clone(), crop.clone(), scalars.clone()
+    for maps in (grid, crop):
+        flow = (maps[:, :2].float() - 128) * factor + 128
+        maps[:, :2] = flow.round().clamp(0, 255).to(torch.uint8)
+        maps[:, 2] = (maps[:, 2].float() * factor).round().clamp(0, 255).to(torch.uint8)
+    for index, name in enumerate(SCALARS):
+        if name in SPEEDS:
+            scalars[:, index] *= factor
+        elif name in LOG_TIMES:  # log(1 + time) / scale
+            scale = LOG_TIMES[name]
+            scalars[:, index] = torch.log1p(torch.expm1(scalars[:, index] * scale) / factor) / scale
+        elif name == 'dt':
+            scalars[:, index] /= factor
+    return grid, crop, scalars, times / factor
 
 
 def batch(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -85,14 +144,23 @@ def evaluate(model: PhaseModel, sequences: list[Sequence]) -> Tally:
     model.eval()
     tally = Tally(len(PHASES))
     for one in sequences:
-        beliefs, _ = model(torch.from_numpy(one.grid)[None], torch.from_numpy(one.crop)[None],
-                           torch.from_numpy(one.scalars)[None], torch.from_numpy(one.times).float()[None])
+        beliefs, _ = model(
+            torch.from_numpy(one.grid)[None],
+            torch.from_numpy(one.crop)[None],
+            torch.from_numpy(one.scalars)[None],
+            torch.from_numpy(one.times).float()[None],
+        )
         probabilities = beliefs[0].exp().numpy()
         detector, events = EventDetector(), []
         for when, belief in zip(one.times, probabilities, strict=True):
             events += [(float(when), name) for name in detector.step(belief)]
-        tally.add(probabilities.argmax(axis=1).tolist(), one.phases.tolist(), events, one.events,
-                  float(one.times[-1]))
+        tally.add(
+            probabilities.argmax(axis=1).tolist(),
+            one.phases.tolist(),
+            events,
+            one.events,
+            float(one.times[-1]),
+        )
     return tally
 
 
@@ -100,19 +168,25 @@ def train(minutes: float, out: Path, seed: int = 0) -> None:
     """Train for so many minutes of CPU time and keep the weights that do best on held-out drawn episodes."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    sequences, held_out = load_shards('train_*.npz'), load_shards('held_*.npz')
-    print(f'{len(sequences)} episodes, {sum(len(one.times) for one in sequences)} ticks; '
-          f'{len(held_out)} held out', flush=True)
+    known: set[Path] = set()
+    sequences, held_out = load_shards('train_*.npz', known=known), load_shards('held_*.npz')
+    print(
+        f'{len(sequences)} episodes, {sum(len(one.times) for one in sequences)} ticks; '
+        f'{len(held_out)} held out',
+        flush=True,
+    )
     model = PhaseModel()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.05)
     begin, step, best = time.process_time(), 0, -1.0
-    order = np.argsort([min(len(one.times), LENGTH) for one in sequences])
     running = 0.0
     while (share := (time.process_time() - begin) / (60 * minutes)) < 1:
-        for group in optimizer.param_groups:    # warm up, then down along a cosine
+        for group in optimizer.param_groups:  # warm up, then down along a cosine
             group['lr'] = 1.5e-3 * min(1.0, (step + 1) / 60) * (0.02 + 0.98 * (1 + np.cos(np.pi * share)) / 2)
+        if step % 200 == 0:  # what has been made meanwhile
+            sequences += load_shards('train_*.npz', known=known)
+            order = np.argsort([min(len(one.times), LENGTH) for one in sequences])
         middle = int(rng.integers(len(order)))  # neighbours in length: little padding
-        near = order[max(0, middle - 40):middle + 40]
+        near = order[max(0, middle - 40) : middle + 40]
         chosen = rng.choice(near, min(12, len(near)), replace=False)
         model.train()
         loss = loss_of(model, batch([sample(sequences[index], rng) for index in chosen]))
@@ -122,10 +196,13 @@ def train(minutes: float, out: Path, seed: int = 0) -> None:
         optimizer.step()
         running = 0.97 * running + 0.03 * float(loss.detach()) if step else float(loss.detach())
         step += 1
-        if step % 150 == 0:
+        if step % 200 == 0:
             results = evaluate(model, held_out).results()
-            print(f'step {step} loss {running:.3f} ' + ' '.join(f'{key} {value:.3f}' for key, value
-                                                                 in results.items()), flush=True)
+            print(
+                f'step {step} episodes {len(sequences)} loss {running:.3f} '
+                + ' '.join(f'{key} {value:.3f}' for key, value in results.items()),
+                flush=True,
+            )
             score = results['accuracy'] + results['edit'] + results['f1@50']
             if score > best:
                 best = score

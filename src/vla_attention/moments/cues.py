@@ -17,11 +17,11 @@ CROP_CHANNELS = ('flow_x', 'flow_y', 'speed', 'slow', 'changed', 'fresh', 'born'
 CROP_SIDE = 0.32            # of the image's longer side
 SPEED_SCALE = 0.6           # diagonals per second that fill a channel
 SCALARS = ('dt', 'elapsed', 'moving_area', 'slow_area', 'mean_speed', 'top_speed', 'velocity_x',
-           'velocity_y', 'point_x', 'point_y', 'point_velocity_x', 'point_velocity_y', 'from_start_x', 'from_start_y',
-           'from_stop_x', 'from_stop_y', 'since_stop', 'still_time', 'moving_time', 'born_share',
-           'left_share', 'settled_area', 'fresh_area', 'fresh_at_stop', 'settled_at_stop', 'changed_at_point', 'camera',
-           'target_known', 'target_at_point', 'target_dx', 'target_dy', 'destination_known',
-           'destination_at_point', 'destination_dx', 'destination_dy')
+           'velocity_y', 'point_x', 'point_y', 'point_velocity_x', 'point_velocity_y', 'from_start_x',
+           'from_start_y', 'from_stop_x', 'from_stop_y', 'since_stop', 'still_time', 'moving_time',
+           'born_share', 'left_share', 'settled_area', 'fresh_area', 'fresh_at_stop', 'settled_at_stop',
+           'changed_at_point', 'camera', 'target_known', 'target_at_point', 'target_dx', 'target_dy',
+           'destination_known', 'destination_at_point', 'destination_dx', 'destination_dy')
 MOVING_AREA = 0.0012        # share of the image that must move for the scene to move
 STOP_SPEED = 0.035          # diagonals per second: slower, the point of action has stopped
 
@@ -152,17 +152,18 @@ class CueReader:
         side = CROP_SIDE * max(maps.speed.shape)
         assert self._point is not None
         step = side / CROP
-        # the matrix takes a pixel of the crop to a pixel of the image
-        matrix = np.array([[step, 0, self._point[0] - side / 2 + step / 2],
-                           [0, step, self._point[1] - side / 2 + step / 2]])
-        layers = np.dstack([maps.flow / SPEED_SCALE * 127, maps.speed / SPEED_SCALE * 255, maps.slow * 255,
-                            maps.changed * 255, maps.fresh * 255, maps.born * 255, maps.left * 255])
-        layers = cv2.blur(layers, (5, 5))       # about one cell, so that sampling does not alias
-        crop = cv2.warpAffine(np.ascontiguousarray(layers[..., :4]), matrix, (CROP, CROP),
-                              flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
-        rest = cv2.warpAffine(np.ascontiguousarray(layers[..., 4:]), matrix, (CROP, CROP),
-                              flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
-        cells: np.ndarray = np.dstack([crop, rest]).transpose(2, 0, 1)
+        corner = self._point - side / 2
+        x0, y0 = np.maximum((corner - 4).astype(int), 0)
+        x1, y1 = (corner + side + 5).astype(int)
+        # the matrix takes a pixel of the crop to a pixel of the window that is cut out
+        matrix = np.array([[step, 0, corner[0] + step / 2 - x0], [0, step, corner[1] + step / 2 - y0]])
+        window = (slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1)))
+        flow = maps.flow[window] / SPEED_SCALE * 127
+        layers = [flow[..., 0], flow[..., 1], maps.speed[window] / SPEED_SCALE * 255]
+        layers += [mask[window] * 255 for mask in (maps.slow, maps.changed, maps.fresh, maps.born, maps.left)]
+        cells = np.stack([cv2.warpAffine(
+            cv2.blur(np.ascontiguousarray(layer, np.float32), (5, 5)),  # about a cell: no aliasing
+            matrix, (CROP, CROP), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP) for layer in layers])
         cells[:2] = cells[:2] + 128
         return np.clip(np.rint(cells), 0, 255).astype(np.uint8)
 

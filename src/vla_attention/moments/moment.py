@@ -14,7 +14,8 @@ class Moment:
     ``time`` in seconds (of the image's stamp), ``phase`` one of :data:`PHASES`, ``probabilities``
     {phase: 0..1} that sum to 1, ``importance`` 0..1, ``focus_area`` (x0, y0, x1, y1) in image pixels
     around the action (None where nothing moves), ``events`` names of what just happened ('grasp',
-    'release', 'drop'), ``attention`` weight of each earlier frame of the window, oldest first.
+    'release', 'drop'), ``attention`` the weights with which the answer looks at the frames of its window,
+    this one last, sum 1, and ``attention_times`` those frames' times.
     """
 
     time: float
@@ -24,3 +25,4 @@ class Moment:
     focus_area: tuple[float, float, float, float] | None = None
     events: tuple[str, ...] = ()
     attention: tuple[float, ...] = field(default=(), repr=False)
+    attention_times: tuple[float, ...] = field(default=(), repr=False)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from vla_attention.focus import FocusRegion
 from vla_attention.moments.cues import CueReader
-from vla_attention.moments.estimate import PhaseEstimator, RuleEstimator
+from vla_attention.moments.estimate import PhaseEstimator
 from vla_attention.moments.importance import EventDetector, importance
 from vla_attention.moments.moment import PHASES, Moment
 from vla_attention.moments.motion import MotionTracker
+from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
 
 TICK_SECONDS = 0.15     # frames that come sooner after the last tick repeat its answer
 PAUSE_SECONDS = 2.0     # a longer gap starts a new window: nobody knows what happened meanwhile
@@ -27,13 +30,20 @@ class MomentAttention:
     than 2 s and another image size start anew.
     """
 
-    def __init__(self, estimator: PhaseEstimator | None = None) -> None:
-        self._estimator = RuleEstimator() if estimator is None else estimator
+    def __init__(self, weights: Path | None = None, *, estimator: PhaseEstimator | None = None) -> None:
+        """Load the model.
+
+        :param weights: safetensors file; None: the one in the package.
+        :param estimator: what judges the phases instead of the trained model.
+        :raises FileNotFoundError: there is no such file.
+        """
+        self._estimator = AttentionEstimator(weights) if estimator is None else estimator
         self._motion = MotionTracker()
         self._cues = CueReader()
         self._events = EventDetector()
         self._last: Moment | None = None
         self._tick = -math.inf
+        self._times: deque[float] = deque(maxlen=WINDOW)
         self._shape: tuple[int, ...] = ()
 
     def reset(self) -> None:
@@ -44,6 +54,7 @@ class MomentAttention:
         self._events.reset()
         self._last = None
         self._tick = -math.inf
+        self._times.clear()
 
     def update(self, time: float, image: np.ndarray, *, target_map: np.ndarray | None = None,
                destination_map: np.ndarray | None = None, regions: Sequence[FocusRegion] = ()) -> Moment:
@@ -66,6 +77,7 @@ class MomentAttention:
         token = self._cues.read(self._motion.update(time, image), target_map, destination_map)
         estimate = self._estimator.step(token)
         self._tick = time
+        self._times.append(time)
         height, width = image.shape[:2]
         area = None
         if token.area is not None:
@@ -76,7 +88,8 @@ class MomentAttention:
             probabilities={phase: float(p) for phase, p in zip(PHASES, estimate.probabilities, strict=True)},
             importance=importance(estimate.probabilities, estimate.nearness), focus_area=area,
             events=self._events.step(estimate.probabilities),
-            attention=tuple(float(weight) for weight in estimate.attention))
+            attention=tuple(float(weight) for weight in estimate.attention),
+            attention_times=tuple(self._times)[-len(estimate.attention):] if len(estimate.attention) else ())
         return self._last
 
 

@@ -54,12 +54,14 @@ class MotionTracker:
     """Turns the images of one camera into :class:`MotionMaps`, causally."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow_create(  # type: ignore[attr-defined]  # not in OpenCV's stubs
+            cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self.reset()
 
     def reset(self) -> None:
         """Forget every image."""
         self._time: float | None = None
+        self._grey: np.ndarray = np.zeros((0, 0), np.uint8)
         self._recent: list[tuple[float, np.ndarray]] = []
 
     def update(self, time: float, image: np.ndarray) -> MotionMaps:
@@ -151,8 +153,10 @@ class MotionTracker:
 def _difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the largest difference over the channels, less what the whole image changed (exposure)."""
     difference = image - other
-    difference -= np.median(difference[::4, ::4].reshape(-1, 3), axis=0)
-    return np.abs(difference).max(axis=2)
+    exposure = np.median(difference[::4, ::4].reshape(-1, 3), axis=0)
+    red, green, blue = (np.abs(layer - float(level)) for layer, level in zip(cv2.split(difference), exposure,
+                                                                             strict=True))
+    return cv2.max(cv2.max(red, green), blue)
 
 
 def _camera_motion(flow: np.ndarray) -> tuple[np.ndarray | None, float]:

@@ -1,0 +1,194 @@
+"""An episode at a glance: key frames with their focus area, timeline of phases, curve of importance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from vla_attention.moments.moment import PHASES, Moment
+from vla_attention.view.text import draw_text, line_height, text_size
+
+# colours that stay apart in print and for colour-blind eyes (Okabe and Ito, 2008), RGB
+PHASE_COLOURS = {'idle': (170, 170, 170), 'approach': (86, 180, 233), 'grasp': (213, 94, 0),
+                 'move': (0, 158, 115), 'place': (204, 121, 167), 'retreat': (230, 159, 0)}
+EVENT_COLOURS = {'grasp': (170, 60, 0), 'release': (150, 60, 110), 'drop': (200, 0, 0)}
+INK, PAPER, FAINT, LEADER = (40, 40, 40), (255, 255, 255), (225, 225, 225), (150, 150, 150)
+WIDTH, MARGIN, GAP = 2100, 60, 14
+CURVE_HEIGHT, BAR_HEIGHT = 230, 46
+SMALL, NORMAL = 24, 28
+
+
+def key_frames(moments: Sequence[Moment], count: int) -> list[int]:
+    """Choose the frames to show: events and the height of each phase first, then what is far from those.
+
+    :returns: at most ``count`` indices, rising.
+    """
+    if len(moments) <= count:
+        return list(range(len(moments)))
+    chosen = {0, len(moments) - 1}
+    events = [index for index, moment in enumerate(moments) if moment.events]
+    runs: list[list[int]] = []
+    for index, moment in enumerate(moments):
+        if runs and moments[runs[-1][-1]].phase == moment.phase:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    runs = [run for run in sorted(runs, key=len, reverse=True) if len(run) > 1]
+    peaks = [max(run, key=lambda index: (moments[index].importance, -abs(index - run[len(run) // 2])))
+             for run in runs]
+    spacing = max(1, len(moments) // (3 * count))
+    for index in events + peaks:
+        if len(chosen) < count and all(abs(index - other) >= spacing for other in chosen):
+            chosen.add(index)
+    while len(chosen) < count:
+        chosen.add(max(range(len(moments)), key=lambda index: min(abs(index - other) for other in chosen)))
+    return sorted(chosen)
+
+
+def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = 7) -> np.ndarray:
+    """Draw an episode.
+
+    :param frames: (image (H, W, 3) uint8 RGB, its moment), in the order of time.
+    :param count: how many key frames.
+    :returns: (height, 2100, 3) uint8 RGB.
+    :raises ValueError: there is no frame.
+    """
+    if not frames:
+        raise ValueError('frames is empty: there is nothing to draw')
+    moments = [moment for _, moment in frames]
+    chosen = key_frames(moments, count)
+    thumb_width = (WIDTH - 2 * MARGIN - GAP * (count - 1)) // count
+    rows, columns = frames[0][0].shape[:2]
+    thumb_height = round(thumb_width * rows / columns)
+    text = line_height(SMALL)
+    strip_top = MARGIN // 2
+    bar_top = strip_top + thumb_height + 2 * text + 66
+    curve_top = bar_top + BAR_HEIGHT + 40
+    height = curve_top + CURVE_HEIGHT + 3 * text + 76
+    canvas = np.full((height, WIDTH, 3), PAPER, np.uint8)
+    axis = _Axis(moments[0].time, moments[-1].time)
+
+    for place, index in enumerate(chosen):
+        left = MARGIN + place * (thumb_width + GAP)
+        image, moment = frames[index]
+        canvas[strip_top:strip_top + thumb_height, left:left + thumb_width] = _thumbnail(
+            image, moment, (thumb_width, thumb_height))
+        colour = PHASE_COLOURS[moment.phase]
+        cv2.rectangle(canvas, (left, strip_top), (left + thumb_width - 1, strip_top + thumb_height - 1),
+                      colour, 4)
+        _centred(canvas, f'{moment.time - moments[0].time:.1f} s  {moment.phase}', left + thumb_width // 2,
+                 strip_top + thumb_height + 6, SMALL, INK)
+        _centred(canvas, f'importance {moment.importance:.2f}', left + thumb_width // 2,
+                 strip_top + thumb_height + 8 + text, SMALL, (110, 110, 110))
+        foot = strip_top + thumb_height + 14 + 2 * text
+        cv2.line(canvas, (left + thumb_width // 2, foot), (axis.x(moment.time), bar_top - 4), LEADER, 2,
+                 cv2.LINE_AA)
+    _draw_phases(canvas, moments, axis, bar_top)
+    _draw_curve(canvas, moments, chosen, axis, curve_top)
+    _draw_legend(canvas, curve_top + CURVE_HEIGHT + 2 * text + 30)
+    return canvas
+
+
+class _Axis:
+    """From seconds to columns."""
+
+    def __init__(self, first: float, last: float) -> None:
+        self.first, self.last = first, max(last, first + 1e-3)
+
+    def x(self, time: float) -> int:
+        share = (time - self.first) / (self.last - self.first)
+        return round(MARGIN + share * (WIDTH - 2 * MARGIN))
+
+
+def _centred(canvas: np.ndarray, text: str, middle: int, top: int, size: int,
+             colour: tuple[int, int, int]) -> None:
+    draw_text(canvas, text, (middle - text_size(text, size)[0] // 2, top), size, colour)
+
+
+def _thumbnail(image: np.ndarray, moment: Moment, size: tuple[int, int]) -> np.ndarray:
+    """Shrink a frame; what lies outside the focus area is dimmed."""
+    thumb = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if moment.focus_area is None:
+        return thumb
+    scale = np.array([size[0] / image.shape[1], size[1] / image.shape[0]] * 2)
+    x0, y0, x1, y1 = (round(float(value)) for value in np.array(moment.focus_area) * scale)
+    dimmed = (thumb * 0.62 + 255 * 0.05).astype(np.uint8)
+    dimmed[y0:y1, x0:x1] = thumb[y0:y1, x0:x1]
+    cv2.rectangle(dimmed, (x0, y0), (x1 - 1, y1 - 1), (255, 255, 255), 3)
+    cv2.rectangle(dimmed, (x0, y0), (x1 - 1, y1 - 1), PHASE_COLOURS[moment.phase], 2)
+    return dimmed
+
+
+def _ends(moments: Sequence[Moment]) -> list[float]:
+    """Return until when each frame counts."""
+    times = [moment.time for moment in moments]
+    return [*times[1:], times[-1]]
+
+
+def _draw_phases(canvas: np.ndarray, moments: Sequence[Moment], axis: _Axis, top: int) -> None:
+    for moment, end in zip(moments, _ends(moments), strict=True):
+        cv2.rectangle(canvas, (axis.x(moment.time), top), (max(axis.x(end) - 1, axis.x(moment.time)),
+                                                           top + BAR_HEIGHT), PHASE_COLOURS[moment.phase], -1)
+    begin = 0
+    for index in range(1, len(moments) + 1):
+        if index == len(moments) or moments[index].phase != moments[begin].phase:
+            end = moments[index].time if index < len(moments) else moments[-1].time
+            left, right = axis.x(moments[begin].time), axis.x(end)
+            if text_size(moments[begin].phase, NORMAL)[0] + 10 < right - left:
+                _centred(canvas, moments[begin].phase, (left + right) // 2, top + 3, NORMAL, (255, 255, 255))
+            begin = index
+    for moment in moments:
+        for event in moment.events:
+            x = axis.x(moment.time)
+            corner = np.array([[x, top + BAR_HEIGHT + 2], [x - 10, top + BAR_HEIGHT + 20],
+                               [x + 10, top + BAR_HEIGHT + 20]], np.int32)
+            cv2.fillConvexPoly(canvas, corner, EVENT_COLOURS[event], cv2.LINE_AA)
+
+
+def _draw_curve(canvas: np.ndarray, moments: Sequence[Moment], chosen: Sequence[int], axis: _Axis,
+                top: int) -> None:
+    def y(importance: float) -> int:
+        return round(top + CURVE_HEIGHT * (1 - importance))
+
+    for level in (0.0, 0.25, 0.5, 0.75, 1.0):
+        cv2.line(canvas, (MARGIN, y(level)), (WIDTH - MARGIN, y(level)), FAINT, 2)
+        label = f'{level:g}'
+        draw_text(canvas, label, (MARGIN - 8 - text_size(label, SMALL - 4)[0], y(level) - 16), SMALL - 4,
+                  (110, 110, 110))
+    points = np.array([[axis.x(moment.time), y(moment.importance)] for moment in moments], np.int32)
+    for first, second, moment in zip(points[:-1], points[1:], moments[:-1], strict=True):
+        area = np.array([[first[0], y(0)], first, second, [second[0], y(0)]], np.int32)
+        pale = tuple(int(255 - (255 - value) * 0.35) for value in PHASE_COLOURS[moment.phase])
+        cv2.fillConvexPoly(canvas, area, pale)
+    cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, INK, 3, cv2.LINE_AA)
+    for index in chosen:
+        cv2.circle(canvas, tuple(int(value) for value in points[index]), 8, PAPER, -1, cv2.LINE_AA)
+        cv2.circle(canvas, tuple(int(value) for value in points[index]), 7,
+                   PHASE_COLOURS[moments[index].phase], -1, cv2.LINE_AA)
+    for moment, point in zip(moments, points, strict=True):
+        for event in moment.events:
+            for begin in range(top, y(0), 14):
+                cv2.line(canvas, (int(point[0]), begin), (int(point[0]), min(begin + 7, y(0))),
+                         EVENT_COLOURS[event], 2)
+            _centred(canvas, event, int(np.clip(point[0], MARGIN + 50, WIDTH - MARGIN - 50)), top - 14, SMALL,
+                     EVENT_COLOURS[event])
+    span = axis.last - axis.first
+    step = next((step for step in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300) if span / step <= 12), 600)
+    for tick in range(math.floor(span / step) + 1):
+        x = axis.x(axis.first + tick * step)
+        cv2.line(canvas, (x, y(0)), (x, y(0) + 8), INK, 2)
+        _centred(canvas, f'{tick * step:g}', x, y(0) + 10, SMALL - 2, INK)
+    _centred(canvas, 'time in s', WIDTH // 2, y(0) + 10 + line_height(SMALL), SMALL - 2, (110, 110, 110))
+
+
+def _draw_legend(canvas: np.ndarray, top: int) -> None:
+    draw_text(canvas, 'importance', (MARGIN, top), SMALL, INK)
+    cv2.line(canvas, (MARGIN + 150, top + 18), (MARGIN + 200, top + 18), INK, 3, cv2.LINE_AA)
+    x = MARGIN + 250
+    for phase in PHASES:
+        cv2.rectangle(canvas, (x, top + 6), (x + 26, top + 30), PHASE_COLOURS[phase], -1)
+        draw_text(canvas, phase, (x + 36, top), SMALL, INK)
+        x += 36 + text_size(phase, SMALL)[0] + 34

@@ -1,0 +1,233 @@
+"""The attention over time: causal, sound at every frame, and clean after pauses and jumps."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vla_attention.focus import FocusRegion
+from vla_attention.moments import PHASES, MomentAttention, watch
+from vla_attention.moments.cues import CROP, CROP_CHANNELS, GRID, GRID_CHANNELS, SCALARS, CueReader, Token
+from vla_attention.moments.estimate import RuleEstimator
+from vla_attention.moments.importance import EventDetector, importance
+from vla_attention.moments.motion import MotionTracker
+from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
+
+
+def table(seed=0, size=(240, 320)):
+    """Return a picture of a cluttered table, (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(60, 200, (24, 32, 3), dtype=np.uint8)
+    return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def crossing(count=20, step=8, rate=5.0):
+    """Return (time, image): a striped block that crosses the table from left to right."""
+    frames = []
+    for number in range(count):
+        image = table()
+        left = 20 + step * number
+        image[100:150, left:left + 50] = (220, 40, 40)
+        image[110:120, left:left + 50] = (20, 20, 20)
+        image[100:150, left + 20:left + 26] = (250, 250, 250)
+        frames.append((number / rate, image))
+    return frames
+
+
+@pytest.fixture(scope='module')
+def attention():
+    return MomentAttention()
+
+
+def run(attention, frames):
+    attention.reset()
+    return [attention.update(time, image) for time, image in frames]
+
+
+def same(first, second):
+    return (first.phase == second.phase and first.importance == pytest.approx(second.importance, abs=1e-6)
+            and first.probabilities == pytest.approx(second.probabilities, abs=1e-6))
+
+
+def test_every_frame_has_a_sound_answer(attention):
+    for moment in run(attention, crossing()):
+        assert sum(moment.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
+        assert tuple(moment.probabilities) == PHASES
+        assert moment.phase == max(moment.probabilities, key=moment.probabilities.get)
+        assert 0.0 <= moment.importance <= 1.0
+        assert sum(moment.attention) == pytest.approx(1.0, abs=1e-5)
+        assert len(moment.attention) == len(moment.attention_times) <= WINDOW
+        assert moment.attention_times[-1] == moment.time
+
+
+def test_an_answer_uses_this_frame_and_earlier_ones_alone(attention):
+    frames = crossing()
+    whole = run(attention, frames)
+    part = run(attention, [*frames[:9], (1.8, table(5))])
+    assert all(same(one, other) for one, other in zip(whole[:9], part[:9], strict=True))
+
+
+def test_a_still_scene_is_idle_without_an_action(attention):
+    moments = run(attention, [(number * 0.2, table()) for number in range(12)])
+    assert {moment.phase for moment in moments} == {'idle'}
+    assert moments[-1].focus_area is None and moments[-1].importance < 0.2
+    assert not any(moment.events for moment in moments)
+
+
+def test_the_focus_area_lies_on_what_moves(attention):
+    moments = run(attention, crossing())
+    x0, y0, x1, y1 = moments[-1].focus_area
+    left = 20 + 8 * 19
+    assert x0 < left + 50 and x1 > left and y0 < 125 < y1
+    assert x0 >= 0 and x1 <= 320 and (x1 - x0) * (y1 - y0) < 0.5 * 320 * 240
+
+
+def test_a_target_region_at_the_action_widens_the_focus_area(attention):
+    frames = crossing(12)
+    plain = run(attention, frames)[-1].focus_area
+    region = FocusRegion('target', 'block', 0.9, (plain[0] + 5, plain[1] + 5, 318.0, 200.0), (0.0, 0.0),
+                         np.zeros((0, 0), np.uint8))
+    run(attention, frames[:-1])
+    assert attention.update(*frames[-1], regions=[region]).focus_area[2] == 318.0
+
+
+@pytest.mark.parametrize('offset', [-50.0, 7.0], ids=['clock jumps back', 'pause'])
+def test_a_jump_or_a_pause_starts_anew(attention, offset):
+    frames = crossing()
+    fresh = run(attention, frames)
+    run(attention, [(time + 100.0, image) for time, image in frames])
+    shift = 100.0 + frames[-1][0] + offset
+    again = [attention.update(time + shift, image) for time, image in frames]
+    assert all(same(one, other) for one, other in zip(fresh, again, strict=True))
+
+
+def test_another_image_size_starts_anew(attention):
+    run(attention, crossing(6))
+    assert attention.update(1.4, table(size=(120, 160))).focus_area is None
+
+
+def test_between_ticks_the_answer_is_repeated_without_its_events(attention):
+    attention.reset()
+    first = attention.update(0.0, table())
+    second = attention.update(0.05, table(7))
+    assert second.time == 0.05 and second.probabilities == first.probabilities and second.events == ()
+
+
+def test_attention_maps_reach_the_token():
+    maps = MotionTracker().update(0.0, table())
+    target = np.zeros((15, 20), np.float32)
+    target[3, 16] = 1.0
+    values = dict(zip(SCALARS, CueReader().read(maps, target).scalars.tolist(), strict=True))
+    assert values['target_known'] == 1.0 and values['destination_known'] == 0.0
+    assert values['target_dx'] > 0.4 and values['target_dy'] < -0.3
+
+
+@pytest.mark.parametrize('arguments, text', [
+    ((float('nan'), table()), 'time must be finite'),
+    ((0.0, table()[..., 0]), 'image must be'),
+    ((0.0, table().astype(np.float32)), 'image must be'),
+    ((0.0, np.zeros((8, 8, 3), np.uint8)), '16 pixels'),
+])
+def test_bad_input_is_refused(attention, arguments, text):
+    with pytest.raises(ValueError, match=text):
+        attention.update(*arguments)
+
+
+def test_a_map_of_another_shape_is_refused(attention):
+    with pytest.raises(ValueError, match='attention map'):
+        attention.update(0.0, table(), target_map=np.zeros(5, np.float32))
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none\\.safetensors'):
+        MomentAttention(tmp_path / 'none.safetensors')
+
+
+def test_a_camera_that_moves_is_not_taken_for_a_mover():
+    big = table(3, (300, 400))
+    tracker, reader = MotionTracker(), CueReader()
+    shares = []
+    for number in range(8):
+        image = np.ascontiguousarray(big[20 + number:260 + number, 20 + 2 * number:340 + 2 * number])
+        maps = tracker.update(number * 0.2, image)
+        reader.read(maps)
+        shares.append(float((maps.speed > 0).mean()))
+    assert maps.camera > 0 and max(shares) < 0.05
+
+
+def test_what_a_mover_leaves_behind_is_fresh():
+    tracker = MotionTracker()
+    for number in range(14):    # a block comes in, stands, is left
+        image = table()
+        image[100:140, 150:190] = (20, 200, 60)
+        if number < 3:
+            image = table()
+        maps = tracker.update(number * 0.2, image)
+        if number == 6:
+            middle = maps.fresh[72:84, 96:110].mean()
+    assert middle > 0.8 and maps.fresh.mean() == 0
+
+
+def test_streaming_gives_what_whole_sequences_give():
+    rng = np.random.default_rng(0)
+    length = WINDOW + 9
+    tokens = [Token(time=0.2 * step,
+                    grid=rng.integers(0, 256, (len(GRID_CHANNELS), *GRID), dtype=np.uint8),
+                    crop=rng.integers(0, 256, (len(CROP_CHANNELS), CROP, CROP), dtype=np.uint8),
+                    scalars=rng.normal(0, 1, len(SCALARS)).astype(np.float32), point=(0.5, 0.5), area=None)
+              for step in range(length)]
+    estimator = AttentionEstimator()
+    streamed = np.stack([estimator.step(token).probabilities for token in tokens])
+    with torch.inference_mode():
+        whole = [torch.from_numpy(np.stack([getattr(token, name) for token in tokens]))[None]
+                 for name in ('grid', 'crop', 'scalars')]
+        beliefs, _ = estimator.model(*whole, torch.tensor([[token.time for token in tokens]]))
+    np.testing.assert_allclose(streamed, beliefs[0].exp().numpy(), atol=2e-4)
+
+
+def certain(phase):
+    probabilities = np.zeros(len(PHASES))
+    probabilities[PHASES.index(phase)] = 1.0
+    return probabilities
+
+
+def test_importance_keeps_the_order_of_the_guide_and_peaks_at_events():
+    for nearness in (0.0, 0.5, 1.0):
+        ranked = [importance(certain(phase), nearness)
+                  for phase in ('grasp', 'place', 'approach', 'move', 'retreat', 'idle')]
+        assert ranked == sorted(ranked, reverse=True)
+    assert importance(certain('grasp'), 1.0) == pytest.approx(0.95)
+    assert importance(certain('place'), 1.0) == pytest.approx(0.9)
+    assert importance(certain('approach'), 0.0) < 0.5 < importance(certain('place'), 0.0)
+
+
+@pytest.mark.parametrize('phases, events', [
+    (['idle', 'approach', 'grasp', 'move', 'place', 'retreat'], ['grasp', 'release']),
+    (['approach', 'grasp', 'move', 'retreat'], ['grasp', 'drop']),
+    (['approach', 'grasp', 'retreat'], []),
+    (['move', 'place', 'retreat'], ['release']),
+])
+def test_events_follow_from_holding(phases, events):
+    detector = EventDetector()
+    assert [event for phase in phases for event in detector.step(certain(phase))] == events
+
+
+def test_an_event_needs_more_than_a_doubt():
+    detector = EventDetector()
+    detector.step(certain('grasp'))
+    doubt = 0.5 * certain('grasp') + 0.5 * certain('move')
+    assert [detector.step(doubt) for _ in range(3)] == [(), (), ()]
+
+
+def test_the_rule_goes_through_the_phases():
+    moments = run(MomentAttention(estimator=RuleEstimator()), crossing())
+    assert [moments[0].phase, moments[-1].phase] == ['idle', 'approach']
+
+
+def test_watch_needs_a_pipeline_for_an_instruction():
+    with pytest.raises(ValueError, match='pipeline'):
+        next(watch([], instruction='pick up the cup'))
+    seen = list(watch(iter(crossing(4))))
+    assert len(seen) == 4 and seen[2][1].time == pytest.approx(0.4)

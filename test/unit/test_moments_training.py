@@ -1,0 +1,82 @@
+"""Episodes that are made up keep their word, and the measures are the literature's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+if not (ROOT / 'training' / 'episodes').exists():
+    pytest.skip('training/ comes with the source checkout', allow_module_level=True)
+sys.path.insert(0, str(ROOT))
+
+from training.episodes.episode import drawn_episode  # noqa: E402
+from training.episodes.script import TASKS, ScriptWriter  # noqa: E402
+from training.moments.measure import Tally, edit_score, event_counts, overlap_counts  # noqa: E402
+from vla_attention.moments import PHASES, MomentAttention  # noqa: E402
+
+
+@pytest.mark.parametrize('task', TASKS)
+@pytest.mark.parametrize('seed', range(4))
+def test_an_object_moves_only_when_it_is_held_or_pushed_or_falls(task, seed):
+    script = ScriptWriter(np.random.default_rng(seed), task).write()
+    times = np.arange(0, script.duration, 0.05)
+    states = script.play(times)
+    assert len(states) == len(times)
+    dropped = [time for time, name in script.events if name == 'drop']
+    for before, state, time in zip(states[:-1], states[1:], times[1:], strict=True):
+        moved = np.abs(state.objects - before.objects).max(axis=1) > 1e-3
+        if not dropped or time < dropped[0]:
+            assert not moved.any() or state.contact or before.contact
+        assert state.phase in (*PHASES, None)
+        assert (state.phase in ('move',)) <= (state.held >= 0)
+
+
+def test_grasps_and_releases_are_where_the_phases_change():
+    script = ScriptWriter(np.random.default_rng(3), 'pick_place').write()
+    (grasp, first), (release, second) = script.events[:2]
+    assert (first, second) == ('grasp', 'release')
+    times = np.array([grasp - 0.01, grasp + 0.01, release - 0.01, release + 0.01])
+    before, after, placing, _ = script.play(times)
+    assert (before.phase, after.phase, placing.phase) == ('grasp', 'move', 'place')
+
+
+def test_an_episode_is_the_same_each_time():
+    first, second = (list(drawn_episode(11).frames)[:5] for _ in range(2))
+    assert all(np.array_equal(one.image, other.image) and one.time == other.time
+               for one, other in zip(first, second, strict=True))
+
+
+def test_the_model_beats_always_saying_the_commonest_phase():
+    attention, tally, counts = MomentAttention(), Tally(len(PHASES)), np.zeros(len(PHASES))
+    for seed in (1_000_003, 1_000_010):
+        attention.reset()
+        said, true = [], []
+        for frame in drawn_episode(seed).frames:
+            said.append(PHASES.index(attention.update(frame.time, frame.image).phase))
+            true.append(-1 if frame.phase is None else PHASES.index(frame.phase))
+        tally.add(said, true)
+        counts += np.bincount([label for label in true if label >= 0], minlength=len(PHASES))
+    assert tally.results()['accuracy'] > counts.max() / counts.sum() + 0.15
+
+
+def test_edit_score_and_overlaps():
+    assert edit_score([0, 0, 1, 1], [0, 1, 1, 1]) == 1.0
+    assert edit_score([0, 1, 0, 1], [0, 0, 1, 1]) == pytest.approx(0.5)
+    assert overlap_counts([0, 0, 1, 1], [0, 0, 0, 1], 0.5) == (2, 0, 0)
+    assert overlap_counts([0, 1, 1, 1], [0, 0, 0, 1], 0.5) == (0, 2, 2)
+
+
+def test_events_are_matched_one_to_one():
+    hits, false, missed, latencies = event_counts([(1.1, 'grasp'), (1.2, 'grasp'), (5.0, 'release')],
+                                                  [(1.0, 'grasp'), (4.0, 'release')])
+    assert (hits, false, missed) == (1, 2, 1) and latencies == [pytest.approx(0.1)]
+
+
+def test_unlabelled_frames_are_not_counted():
+    tally = Tally(2)
+    tally.add([0, 1, 1], [0, -1, 1])
+    assert tally.results()['accuracy'] == 1.0
