@@ -258,3 +258,19 @@ def test_missing_weights_are_named_and_configure_can_be_tried_again(graph, tmp_p
     assert graph.call(ChangeState, 'attention_node/change_state', configure, 60.0).success
     graph.wait(lambda: stack.state('attention_node') == 'inactive')
     assert 'cannot configure' not in stack.complaint('attention_node')
+
+
+def test_the_nodes_open_no_socket_of_their_own(graph, tmp_path, monkeypatch):
+    # DDS opens its own in C++; whatever Python code asks for would go through here
+    (tmp_path / 'sitecustomize.py').write_text(
+        'import socket, subprocess\n'
+        'def forbidden(*args, **kwargs):\n'
+        '    raise RuntimeError("FORBIDDEN: a socket, a name look-up or a program")\n'
+        'socket.socket.__init__ = socket.getaddrinfo = subprocess.Popen.__init__ = forbidden\n')
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    stack = Stack(graph)
+    nodes = [graph.start('instruction_node'), graph.start('attention_node', presence_threshold=0.0)]
+    stack.say('빨간 컵을 집어줘')
+    graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    for node in nodes:
+        assert node.stop() == 0 and 'FORBIDDEN' not in node.log

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,10 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from vla_attention.focus import Tracker
-from vla_attention.grounding import make_backend
+from vla_attention.grounding import GroundingBackend, make_backend
 from vla_attention.grounding.attention_maps import HEADS, PATCH
 from vla_attention.grounding.backend import BACKENDS
-from vla_attention.language import Instruction
+from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import draw_labels, region_ids, write_label_info, write_regions
@@ -37,9 +39,9 @@ SETTINGS = (
     *image_node.SETTINGS,
     Setting('backend', 'embedded', 'What grounds phrases in images.', choices=tuple(BACKENDS),
             when=CONFIGURE),
-    Setting('weights', '', 'File or folder of the weights of the backend; empty: those in the package, or '
-            'the local copy of the hub model.', when=CONFIGURE),
-    Setting('device', 'auto', 'Where the backend computes; auto: a GPU where there is one.',
+    Setting('weights', '', 'Weights of the backend: a safetensors file (embedded), a local folder or the '
+            'name of a hub model; empty: those in the package, or the usual hub model.', when=CONFIGURE),
+    Setting('device', 'auto', 'Where the backend computes; auto: what it takes by itself.',
             check=lambda value: '' if value in ('auto', 'cpu') or value.split(':')[0] == 'cuda' else
             'it must be auto, cpu, cuda or cuda:N', when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
@@ -54,6 +56,9 @@ SETTINGS = (
     Setting('ground_timeout', 5.0, 'Seconds that the service `ground` waits for the next image.',
             low=0.1, high=60.0),
 )
+
+
+WARM_UP = Instruction('', steps=(Step(action='pick up', target='cup'),))
 
 
 class AttentionNode(ImageNode):
@@ -77,18 +82,13 @@ class AttentionNode(ImageNode):
         if self.parameters['threads']:
             import torch
             torch.set_num_threads(self.parameters['threads'])
-        options = {}
-        if self.parameters['weights']:
-            options['weights'] = self.parameters['weights']
-        if self.parameters['device'] != 'auto':
-            options['device'] = self.parameters['device']
-        backend = make_backend(self.parameters['backend'], **options)
+        backend = self._load()
         self._pipeline = pipeline = Pipeline(backend)
-        pipeline.look(np.zeros((480, 640, 3), np.uint8), pipeline.instruct('pick up the cup'))
+        pipeline.look(np.zeros((480, 640, 3), np.uint8), pipeline.instruct(WARM_UP))
         self.health.hardware_id = f'{backend.name} on {backend.device}'
         self.health.fact('backend', backend.name)
         self.health.fact('device', backend.device)
-        self.health.fact('weights', self.parameters['weights'] or 'of the package')
+        self.health.fact('weights', _fingerprint(getattr(backend, 'weights', self.parameters['weights'])))
 
         self._saliency = self.output(Image, 'attention/saliency')
         self._maps = {role: self.output(Image, f'attention/{role}') for role in REGION_ROLES}
@@ -129,6 +129,15 @@ class AttentionNode(ImageNode):
         if time.monotonic() - since > self.parameters['ground_timeout']:
             reason = self.health.missing('image') or 'no image could be worked on in time'
             self._answer_all(False, reason)
+
+    def _load(self) -> GroundingBackend:
+        name = self.parameters['backend']
+        options = {}
+        if self.parameters['weights']:
+            options['weights' if name == 'embedded' else 'model'] = self.parameters['weights']
+        if self.parameters['device'] != 'auto':
+            options['device'] = self.parameters['device']
+        return make_backend(name, **options)
 
     # ---- input
 
@@ -241,6 +250,14 @@ class AttentionNode(ImageNode):
             self._asked, self._due = [], []
         for _, future in waiting:
             self._answer(future, success, text)
+
+
+def _fingerprint(weights: str | Path) -> str:
+    """Return the name of a weights file with the first digits of its SHA-256, to compare robots by."""
+    path = Path(weights)
+    if not str(weights) or not path.is_file():
+        return str(weights) or 'those of the backend'
+    return f'{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
 
 
 def _current(query: Query, role: str, step: int) -> list[int]:
