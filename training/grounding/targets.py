@@ -31,8 +31,8 @@ class Targets:
     boxes: np.ndarray
 
 
-def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random.Generator, *, count: int = 32,
-                 rows: int = 30, cols: int = 40) -> Targets:
+def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random.Generator, *,
+                 count: int = 32, rows: int = 30, cols: int = 40) -> Targets:
     """Choose ``count`` words, those that the picture shows and others, and mark where they are."""
     ys, xs = np.meshgrid(np.arange(rows), np.arange(cols), indexing='ij')
     centres = (np.stack([xs, ys], -1).reshape(-1, 2) + 0.5) * PATCH
@@ -40,7 +40,8 @@ def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random
     here = [_inside(centres, box) for _, box, _, _ in things]
     middle = [_inside(centres, _shrunk(box)) & ok if boxed else np.zeros(len(centres), bool)
               for (_, box, _, boxed), ok in zip(things, here, strict=True)]
-    regions = [_inside(centres, np.array(box)) for box, _, _ in label['regions']]
+    regions = [((centres >= box[:2]) & (centres <= box[2:])).all(axis=1)
+               for box in (np.array(box) for box, _, _ in label['regions'])]
 
     shown = sorted({name for kind, _, _, _ in things for name in names_of(kind)})
     random.shuffle(shown)
@@ -77,6 +78,21 @@ def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random
         objects[middle[index]] = 1
         boxes[middle[index]] = things[index][1]
     return Targets(words, inside, core, outside, objects, boxes)
+
+
+def crop_label(label: dict[str, Any], left: float, top: float, width: float, height: float) -> dict[str, Any]:
+    """Return the label of a window of the picture; a thing whose middle is outside is there as unknown."""
+    objects = []
+    for kind, (x0, y0, x1, y1), region, boxed in label['objects']:
+        box = [x0 - left, y0 - top, x1 - left, y1 - top]
+        seen = [max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3])]
+        if seen[2] - seen[0] < PATCH / 2 or seen[3] - seen[1] < PATCH / 2:
+            continue
+        middle = (0 < box[0] + box[2] < 2 * width) and (0 < box[1] + box[3] < 2 * height)
+        objects.append((kind, box if boxed and middle else seen, region, boxed and middle))
+    regions = [([box[0] - left, box[1] - top, box[2] - left, box[3] - top], of_kinds, of_all)
+               for box, of_kinds, of_all in label['regions']]
+    return {'objects': objects, 'regions': regions}
 
 
 def _shrunk(box: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Train the head of the embedded model on cached features.
 
-Resumable: state is saved after every epoch and read back. Run from the repository root::
+Resumable: state is saved after every pass over the cache and read back; the cache may grow meanwhile. Run
+from the repository root::
 
     python -m training.grounding.train --cache CACHE/photos CACHE/rendered --val CACHE/photos_val --out RUN
 """
@@ -10,9 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +25,11 @@ from torch.nn import functional
 
 from training.grounding.features import load_backbone
 from training.grounding.groups import names_of
-from training.grounding.targets import make_targets
+from training.grounding.targets import crop_label, make_targets
 from vla_attention.grounding.head import GroundingHead, class_logits
 from vla_attention.grounding.kind_classes import classes_of
 from vla_attention.language.lexicon import load_lexicon
+from vla_attention.vision.image import PATCH
 
 MOST_CLASSES = 4
 
@@ -73,8 +77,12 @@ class Batch:
 
 
 def batches(shards: list[Path], vocabulary: list[str], index: dict[str, int], size: int,
-            random: np.random.Generator) -> Iterator[Batch]:
-    """Yield batches of two shards at a time, mixed."""
+            random: np.random.Generator, window: int = 0) -> Iterator[Batch]:
+    """Yield batches of two shards at a time, mixed.
+
+    :param window: patches of the side of a square window that is cut out of each picture around one of its
+        things, which makes a step cheaper; 0 takes whole pictures.
+    """
     order = random.permutation(len(shards))
     for start in range(0, len(order), 2):
         loaded = [np.load(shards[i]) for i in order[start:start + 2]]
@@ -84,11 +92,33 @@ def batches(shards: list[Path], vocabulary: list[str], index: dict[str, int], si
         picked = random.permutation(len(labels))
         for begin in range(0, len(picked) - size + 1, size):
             chosen = picked[begin:begin + size]
-            targets = [make_targets(labels[i], vocabulary, random) for i in chosen]
-            yield Batch(torch.from_numpy(fine[chosen]).float(), torch.from_numpy(coarse[chosen]).float(),
+            if window:
+                parts = [_window(fine[i], coarse[i], labels[i], window, random) for i in chosen]
+                features = [np.stack([part[k] for part in parts]) for k in (0, 1)]
+                chosen_labels = [part[2] for part in parts]
+            else:
+                features, chosen_labels = [fine[chosen], coarse[chosen]], [labels[i] for i in chosen]
+            rows, cols = features[0].shape[2:]
+            targets = [make_targets(label, vocabulary, random, count=24, rows=rows, cols=cols)
+                       for label in chosen_labels]
+            yield Batch(*(torch.from_numpy(values).float() for values in features),
                         torch.tensor([[index[word] for word in t.words] for t in targets]),
                         *(torch.from_numpy(np.stack([getattr(t, name) for t in targets]))
                           for name in ('inside', 'core', 'outside', 'objects', 'boxes')))
+
+
+def _window(fine: np.ndarray, coarse: np.ndarray, label: dict[str, Any], side: int,
+            random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    rows, cols = fine.shape[1:]
+    top, left = random.integers(0, (rows - side) // 2 + 1) * 2, random.integers(0, (cols - side) // 2 + 1) * 2
+    if label['objects']:
+        box = label['objects'][random.integers(len(label['objects']))][1]
+        x, y = (box[0] + box[2]) / 2 / PATCH, (box[1] + box[3]) / 2 / PATCH
+        left = int(np.clip(x - side * random.uniform(0.2, 0.8), 0, cols - side)) // 2 * 2
+        top = int(np.clip(y - side * random.uniform(0.2, 0.8), 0, rows - side)) // 2 * 2
+    return (fine[:, top:top + side, left:left + side],
+            coarse[:, top // 2:(top + side) // 2, left // 2:(left + side) // 2],
+            crop_label(label, left * PATCH, top * PATCH, side * PATCH, side * PATCH))
 
 
 def losses(head: GroundingHead, batch: Batch, words: Words, known: Tensor) -> dict[str, Tensor]:
@@ -149,14 +179,15 @@ def evaluate(head: GroundingHead, shards: list[Path], vocabulary: list[str], ind
     for batch in batches(shards, vocabulary, index, 10, random):
         logits = class_logits(batch.coarse, words.rows[batch.words], words.bias[batch.words],
                               words.present[batch.words])
-        tokens, objectness, boxes = head.encoder(batch.fine, batch.coarse)
+        tokens, _, boxes = head.encoder(batch.fine, batch.coarse)
         queries = head.words.queries(known[batch.words], batch.words, words.mean[batch.words])
         attention, match = head.words(queries, tokens, logits)
         answer = {'attention': attention.mean(1), 'match': match, 'class': logits}
         for i, w in batch.core.any(-1).nonzero().tolist():
             valid = batch.inside[i, w] | batch.outside[i, w]
             size = float(batch.inside[i, w].float().mean())
-            peaks = {name: int(value[i, w].masked_fill(~valid, -1e9).argmax()) for name, value in answer.items()}
+            peaks = {name: int(value[i, w].masked_fill(~valid, -1e9).argmax())
+                     for name, value in answer.items()}
             hits.append([size] + [bool(batch.inside[i, w, peak]) for peak in peaks.values()])
         for present, row in ((True, batch.core.any(-1)), (False, batch.outside.all(-1))):
             scores += [(float(match[i, w].max()), present) for i, w in row.nonzero().tolist()]
@@ -180,74 +211,81 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cache', type=Path, nargs='+', required=True)
     parser.add_argument('--val', type=Path, required=True)
-    parser.add_argument('--weights', type=Path,
-                        default=Path('src/vla_attention/weights/efficientnet_lite0.safetensors'))
+    parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--epochs', type=int, default=6)
+    parser.add_argument('--minutes', type=float, default=40, help='the learning rate falls to 0 by then')
+    parser.add_argument('--evaluate-every', type=int, default=2, help='passes over the cache')
     parser.add_argument('--batch', type=int, default=8)
+    parser.add_argument('--window', type=int, default=20, help='patches; 0: whole pictures')
     parser.add_argument('--rate', type=float, default=1.5e-3)
     parser.add_argument('--threads', type=int, default=1)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    backbone = load_backbone(arguments.weights)
+    backbone = load_backbone(arguments.backbone)
     words = make_words(backbone.classifier.weight.detach(), backbone.classifier.bias.detach())
     index = {kind: i for i, kind in enumerate(words.kinds)}
-    shards = sorted(path for folder in arguments.cache for path in folder.glob('????.npz'))
-    counts: dict[str, int] = {}
-    for path in shards:
-        for label in json.loads(np.load(path)['labels'].tobytes()):
-            for name in {name for thing in label['objects'] for name in names_of(thing[0])}:
-                counts[name] = counts.get(name, 0) + 1
-    vocabulary = sorted(name for name, count in counts.items() if count >= 8)
-    known = torch.zeros(len(words.kinds))
-    known[[index[word] for word in vocabulary]] = 1.0
     head = GroundingHead(len(words.kinds))
     optimiser = torch.optim.AdamW(head.parameters(), lr=arguments.rate, weight_decay=0.03)
-    total = arguments.epochs * sum(len(np.load(path)['fine']) for path in shards) // arguments.batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, arguments.rate, total_steps=total + 10, pct_start=0.1)
-    state_path, first = arguments.out / 'state.pt', 0
+    state_path, spent, passes = arguments.out / 'state.pt', 0.0, 0
     if state_path.exists():
         state = torch.load(state_path, weights_only=True)
         head.load_state_dict(state['head'])
         optimiser.load_state_dict(state['optimiser'])
-        schedule.load_state_dict(state['schedule'])
-        first = state['epoch']
-    log = arguments.out / 'log.jsonl'
-    print(f'{len(shards)} shards, {len(vocabulary)} words, {sum(p.numel() for p in head.parameters())} parameters, '
-          f'{total} steps', flush=True)
-    for epoch in range(first, arguments.epochs):
-        random = np.random.default_rng(epoch)
+        spent, passes = state['spent'], state['passes']
+    print(f'{sum(p.numel() for p in head.parameters())} parameters', flush=True)
+    limit = arguments.minutes * 60
+    while spent < limit:
+        # shards that were added since the last pass join in
+        shards = sorted(path for folder in arguments.cache for path in folder.glob('????.npz'))
+        vocabulary = seen_words(shards)
+        known = torch.zeros(len(words.kinds))
+        known[[index[word] for word in vocabulary]] = 1.0
         sums: dict[str, float] = {}
         begin, steps = time.perf_counter(), 0
-        for batch in batches(shards, vocabulary, index, arguments.batch, random):
+        for batch in batches(shards, vocabulary, index, arguments.batch,
+                             np.random.default_rng(passes), arguments.window):
+            share = min(1.0, (spent + time.perf_counter() - begin) / limit)
+            for group in optimiser.param_groups:
+                group['lr'] = arguments.rate * min(1.0, share / 0.03 + 0.05, 1.25 * (1 - share) + 0.002)
             # now and then a word is known by its classes alone, as most words of the lexicon are
             dropped = known * (torch.rand(len(known)) > 0.2)
             parts = losses(head, batch, words, dropped)
-            loss = sum(parts.values())
             optimiser.zero_grad()
-            loss.backward()
+            sum(parts.values()).backward()
             torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
             optimiser.step()
-            if schedule.last_epoch < total:
-                schedule.step()
             steps += 1
             for name, value in parts.items():
-                sums[name] = sums.get(name, 0.0) + float(value)
-            if steps % 25 == 0:
-                print(f'{epoch} {steps} ' + ' '.join(f'{k} {v / steps:.3f}' for k, v in sums.items())
+                sums[name] = sums.get(name, 0.0) + value.item()
+            if steps % 20 == 0:
+                print(f'{passes} {steps} ' + ' '.join(f'{k} {v / steps:.3f}' for k, v in sums.items())
                       + f' {(time.perf_counter() - begin) / steps:.2f} s', flush=True)
-        entry = {'epoch': epoch, 'seconds': round(time.perf_counter() - begin),
-                 **{name: round(value / max(1, steps), 4) for name, value in sums.items()},
-                 'val': evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words, known)}
-        with log.open('a', encoding='utf-8') as lines:
+            if share >= 1.0:
+                break
+        passes, spent = passes + 1, spent + time.perf_counter() - begin
+        entry = {'pass': passes, 'minutes': round(spent / 60, 1), 'shards': len(shards), 'steps': steps,
+                 **{name: round(value / max(1, steps), 4) for name, value in sums.items()}}
+        if passes % arguments.evaluate_every == 0 or spent >= limit:
+            entry['val'] = evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words,
+                                    known)
+        with (arguments.out / 'log.jsonl').open('a', encoding='utf-8') as lines:
             lines.write(json.dumps(entry) + '\n')
         print(entry, flush=True)
-        torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(),
-                    'schedule': schedule.state_dict(), 'epoch': epoch + 1}, state_path)
+        torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(), 'spent': spent,
+                    'passes': passes}, state_path)
         save_file({f'head.{name}': value.half().contiguous() for name, value in head.state_dict().items()},
                   arguments.out / 'head.safetensors', metadata={'known': json.dumps(vocabulary)})
+
+
+def seen_words(shards: list[Path], least: int = 8) -> list[str]:
+    """Return the words that at least so many pictures of the shards show."""
+    counts: Counter[str] = Counter()
+    for path in shards:
+        for label in json.loads(np.load(path)['labels'].tobytes()):
+            counts.update({name for thing in label['objects'] for name in names_of(thing[0])})
+    return sorted(name for name, count in counts.items() if count >= least)
 
 
 if __name__ == '__main__':

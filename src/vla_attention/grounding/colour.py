@@ -28,8 +28,9 @@ def colour_evidence(image: np.ndarray, colours: Sequence[str], size: tuple[int, 
     unknown = [colour for colour in colours if colour not in COLOURS]
     if unknown:
         raise ValueError(f'no colour {unknown[0]!r}; there are {", ".join(COLOURS)}')
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) >> (8 - _BITS)
-    index = (small[..., 0].astype(np.int32) << 2 * _BITS) | (small[..., 1].astype(np.int32) << _BITS) | small[..., 2]
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.int32)
+    red, green, blue = (small[..., channel] >> (8 - _BITS) for channel in range(3))
+    index = (red << 2 * _BITS) | (green << _BITS) | blue
     table = _table()[[COLOURS.index(colour) for colour in colours]]
     return np.take(table, index, axis=1)
 

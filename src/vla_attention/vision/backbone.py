@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as a feature extractor: patch features at strides 8, 16 and 32, and its ImageNet classes.
+"""EfficientNet-Lite0 as a feature extractor: features at strides 8, 16 and 32, and its ImageNet classes.
 
 The architecture is that of "EfficientNet-Lite" (R. Liu, TensorFlow blog, 2020), a variant of EfficientNet
 (Tan and Le, 2019) without squeeze-and-excitation and with ReLU6. Batch normalisation is folded into the
@@ -63,7 +63,8 @@ class EfficientNetLite0(nn.Module):
         stride = 2
         for repeats, kernel, step, expansion, outputs in STAGES:
             for repeat in range(repeats):
-                blocks.append(_InvertedResidual(inputs, outputs, kernel, step if repeat == 0 else 1, expansion))
+                first = step if repeat == 0 else 1
+                blocks.append(_InvertedResidual(inputs, outputs, kernel, first, expansion))
                 inputs = outputs
             stride *= step
             self.taps[stride] = len(blocks) - 1     # the last block at this stride

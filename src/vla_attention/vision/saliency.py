@@ -13,9 +13,9 @@ _SPECTRUM = 64      # pixels of the side on which the spectral residual works (H
 def saliency(image: np.ndarray) -> np.ndarray:
     """Return what stands out.
 
-    The mean of two parts, each scaled to 0..1: the spectral residual of lightness (Hou and Zhang, CVPR 2007) and
-    the distance in Lab of each place's colour from its wider surround (centre-surround, after Itti, Koch
-    and Niebur, PAMI 1998), both on a small copy, so that it takes few milliseconds at any image size.
+    The mean of two parts, each scaled to 0..1: the spectral residual of lightness (Hou and Zhang, CVPR
+    2007) and the distance in Lab of each place's colour from its wider surround (centre-surround, after
+    Itti, Koch and Niebur, PAMI 1998), both on a small copy, so that it takes few milliseconds at any size.
 
     :param image: (H, W, 3) uint8 RGB.
     :return: (rows, cols) float32 in 0..1 on the grid of 16x16-pixel patches of the image as the model sees

@@ -1,0 +1,199 @@
+"""One image and what phrases find in it: kind, colour, size and place put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+
+from vla_attention.grounding.colour import colour_evidence
+from vla_attention.grounding.embedded_model import EmbeddedModel, Sight
+from vla_attention.grounding.outline import outline
+from vla_attention.grounding.proposals import (
+    FINE,
+    Candidates,
+    bump,
+    colour_in_boxes,
+    from_colour,
+    from_patches,
+    merge,
+    paint,
+)
+from vla_attention.grounding.resolve import Resolution, resolve_parts
+from vla_attention.grounding.word_queries import WordQueries, attend
+from vla_attention.language import Phrase
+from vla_attention.language.lexicon import load_lexicon
+from vla_attention.vision.engine import Engine
+from vla_attention.vision.image import PATCH
+
+MOST_BOXES = 10
+COLOUR_FULL = 0.45      # share of a box's middle that is of a colour in things of that colour
+COLOUR_LEAST = 0.02     # what a candidate without any of the colour keeps of its score
+
+
+@dataclass
+class Answer:
+    """What one phrase found; the fields are those of AttentionMaps, of one phrase."""
+
+    map: np.ndarray
+    mask: np.ndarray
+    presence: float
+    heads: dict[str, np.ndarray]
+    words: np.ndarray
+    word_texts: tuple[str, ...]
+    boxes: np.ndarray
+
+
+class Scene:
+    """One image as the model sees it."""
+
+    def __init__(self, model: EmbeddedModel, engine: Engine, seen: np.ndarray, image: np.ndarray,
+                 queries: WordQueries) -> None:
+        """Look once.
+
+        :param seen: the image in the model's size; ``image`` the same as it came.
+        """
+        self.model, self.engine, self.seen, self.image, self.queries = model, engine, seen, image, queries
+        self.size = (seen.shape[1], seen.shape[0])
+        self.grid = (seen.shape[1] // PATCH, seen.shape[0] // PATCH)
+        self.fine = (seen.shape[1] // FINE, seen.shape[0] // FINE)
+        sight = Sight(*engine(seen))
+        self.attention, self.match = _attention(model, queries, sight)
+        self.objectness = torch.sigmoid(sight.objectness[0]).numpy()
+        self.reach = sight.boxes[0].cpu().numpy()
+        self.small = cv2.resize(seen, self.fine, interpolation=cv2.INTER_AREA)
+        self._colours: dict[tuple[str, ...], np.ndarray] = {}
+
+    def look_for(self, phrase: Phrase, looks: int = 1) -> Answer:
+        """Find what a phrase means."""
+        kind, presence = self.kind_map(phrase.kind)
+        colour = self.colour_map(phrase.colours)
+        candidates = self.candidates(kind, colour, bool(phrase.colours))
+        in_colour: np.ndarray = np.ones(len(candidates.kind), np.float32)
+        if phrase.colours:
+            share = colour_in_boxes(colour, candidates.boxes)
+            in_colour = np.clip(share / COLOUR_FULL, COLOUR_LEAST, 1).astype(np.float32)
+        parts = self.resolve(phrase, candidates, in_colour)
+        score = parts.score
+        order = np.argsort(-score)[:MOST_BOXES]
+        if phrase.colours and len(score):
+            presence *= float(in_colour[order[0]]) ** 0.5
+        return self.answer(phrase, kind, colour, candidates, parts, order, presence)
+
+    def kind_map(self, kind: str) -> tuple[np.ndarray, float]:
+        """Return how well patches fit a kind, (rows, cols) with peak 1, and how probably it is in view."""
+        word = self.queries.kinds.index(kind)
+        attention, match = self.attention[word], self.match[word]
+        score = np.sqrt(attention / attention.max() * _sigmoid(match) / _sigmoid(match.max()))
+        if kind in ('', 'object'):
+            score = score * self.objectness / self.objectness.max()
+        presence = float(_sigmoid(1.5 * match.max() + 4.5)) * self.queries.trust[word]
+        return (score / score.max()).reshape(self.grid[::-1]).astype(np.float32), presence
+
+    def colour_map(self, colours: tuple[str, ...]) -> np.ndarray:
+        """Return the evidence of the named colours at the fine scale; 1 where none is named."""
+        if not colours:
+            return np.ones(self.fine[::-1], np.float32)
+        if colours not in self._colours:
+            self._colours[colours] = colour_evidence(self.seen, colours, self.fine).max(axis=0)
+        return self._colours[colours]
+
+    def candidates(self, kind: np.ndarray, colour: np.ndarray, coloured: bool) -> Candidates:
+        """Return boxes that may be the thing."""
+        score = kind
+        if coloured:
+            coarse = cv2.resize(colour, self.grid, interpolation=cv2.INTER_AREA)
+            near = cv2.dilate(coarse, np.ones((3, 3), np.uint8))
+            score = kind * np.clip(near / COLOUR_FULL, 0.05, 1)
+        middle = score.ravel() * np.sqrt(self.objectness / self.objectness.max())
+        found = from_patches(middle, self.reach, self.size)
+        if coloured:
+            found = merge(found, from_colour(colour, kind))
+        # a candidate is as good as the best patch in its middle, not as the patch that drew its box
+        parts = [_crop(kind, box) for box in found.boxes / PATCH]
+        values = [float((part * bump(*part.shape)).max()) for part in parts]
+        return Candidates(found.boxes, np.clip(np.array(values, np.float32), 0, 1))
+
+    def resolve(self, phrase: Phrase, candidates: Candidates, in_colour: np.ndarray) -> Resolution:
+        """Judge the candidates by all that the phrase says."""
+        references = None
+        if phrase.relation and phrase.reference is not None:
+            references = self.look_for(phrase.reference).boxes
+        else:
+            phrase = replace(phrase, relation='')       # of a destination: the thing itself is looked for
+        boxes = np.concatenate([self.to_image(candidates.boxes), candidates.kind[:, None]], axis=1)
+        return resolve_parts(phrase, boxes, image_size=(self.image.shape[1], self.image.shape[0]),
+                             references=references, colours=in_colour)
+
+    def answer(self, phrase: Phrase, kind: np.ndarray, colour: np.ndarray, candidates: Candidates,
+               parts: Resolution, order: np.ndarray, presence: float) -> Answer:
+        """Draw the maps."""
+        space = paint(candidates.boxes, parts.space, self.grid)
+        size = paint(candidates.boxes, parts.size, self.grid)
+        coarse_colour = cv2.resize(colour, self.grid, interpolation=cv2.INTER_AREA)
+        heads = {'kind': kind, 'colour': coarse_colour, 'space': space, 'size': size}
+        mask = np.zeros(self.fine[::-1], np.float32)
+        best = float(parts.score.max(initial=0.0))
+        for index in order[::-1]:
+            (x0, y0, x1, y1), figure = outline(self.small, candidates.boxes[index])
+            if phrase.colours:
+                figure = figure * (0.5 + 0.5 * colour[y0:y1, x0:x1])
+            drawn = figure / max(float(figure.max()), 1e-6) * parts.score[index] / max(best, 1e-6)
+            mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], drawn)
+        glow = np.zeros_like(kind)
+        for index in order[::-1]:
+            part = _crop(glow, candidates.boxes[index] / PATCH)
+            np.maximum(part, bump(*part.shape) * parts.score[index] / max(best, 1e-6), out=part)
+        whole = glow * 0.8 + 0.2 * kind * np.minimum(1, coarse_colour / COLOUR_FULL) * space * size
+        boxes = np.concatenate([self.to_image(candidates.boxes[order]),
+                                parts.score[order, None] * presence], axis=1)
+        words, texts = _word_maps(phrase, heads)
+        return Answer(whole / max(float(whole.max()), 1e-6), mask, presence, heads, words, texts,
+                      boxes.astype(np.float32))
+
+    def to_image(self, boxes: np.ndarray) -> np.ndarray:
+        """Bring boxes (N, 4) from the model's pixels to the image's."""
+        scale = (self.image.shape[1] / self.size[0], self.image.shape[0] / self.size[1])
+        return boxes * np.array(scale * 2, np.float32)
+
+
+def _attention(model: EmbeddedModel, queries: WordQueries, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
+    attention, match, _ = attend(model, queries, sight.tokens, sight.embedding)
+    return attention.mean(dim=0).cpu().numpy(), match.cpu().numpy()
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    result: np.ndarray = 0.5 * (1 + np.tanh(values / 2))
+    return result
+
+
+def _crop(values: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the view of a map that a box in its cells covers, one cell at least."""
+    rows, cols = values.shape
+    x0, y0 = np.clip(np.floor(box[:2] + 0.25).astype(int), 0, (cols - 1, rows - 1))
+    x1, y1 = np.clip(np.ceil(box[2:] - 0.25).astype(int), (x0 + 1, y0 + 1), (cols, rows))
+    return values[y0:y1, x0:x1]
+
+
+def _word_maps(phrase: Phrase, heads: dict[str, np.ndarray]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Give each word of the phrase the map of what it speaks of: its head, or all alike for other words."""
+    texts = tuple(phrase.text.split())
+    lexicon = load_lexicon()
+    nouns = phrase.noun.split()
+    flat = np.ones_like(heads['kind'])
+    maps = []
+    for text in texts:
+        word = text.strip('.,').lower()
+        if word in nouns:
+            maps.append(heads['kind'])
+        elif lexicon.lookup('colours', word, phrase.language):
+            maps.append(heads['colour'])
+        elif lexicon.lookup('sizes', word, phrase.language):
+            maps.append(heads['size'])
+        elif phrase.position or phrase.relation or phrase.ordinal:
+            maps.append(heads['space'])
+        else:
+            maps.append(flat)
+    return np.stack(maps) if maps else np.zeros((0, *flat.shape), np.float32), texts
