@@ -18,7 +18,6 @@ from vla_attention.ros.messages import read_rgb
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOGRAPH = ('컵을 집어줘', 'pick up the spoon')
 PARTS = ('action', 'target', 'destination', 'source', 'manner')
-IN_SPACE = ('focus/regions_3d', 'focus/markers')
 
 
 def show_regions(listener: Listener, parse: dict) -> int:
@@ -66,7 +65,7 @@ def save_overlay(listener: Listener, stamp: int, path: Path) -> None:
 
 def show_space(listener: Listener, stamp: int) -> None:
     """Print boxes in space of that image or a later one."""
-    listener.wait('focus/regions_3d', listener.newer(IN_SPACE, stamp - 1))
+    listener.wait('focus/regions_3d', listener.newer(['focus/regions_3d'], stamp - 1))
     message = listener.latest['focus/regions_3d']
     for each in message.detections:
         centre, size = each.bbox.center.position, each.bbox.size
@@ -170,7 +169,7 @@ def main() -> int:
         print(f'\n{error}\n{processes.last_words()}', file=sys.stderr)
         return 1
     finally:
-        statuses = processes.stop_all()
+        statuses = processes.stop()
         listener.close()
         for name, status in statuses.items():
             if status:
@@ -178,7 +177,7 @@ def main() -> int:
     command = Path(sys.prefix, 'bin', 'vla-attention')
     ground = command.relative_to(ROOT) if command.is_relative_to(ROOT) else 'python3 -m vla_attention.cli'
     print('\nnext: bash scripts/demo.sh --keep   and in another terminal   bash scripts/demo.sh --ask TEXT\n'
-          f"or a photograph of your own: {ground} ground PHOTO.jpg '빨간 컵을 접시 위에 놓아줘' --out out/mine")
+          f"or a photograph of your own:   {ground} ground PHOTO.jpg '빨간 컵을 집어줘' --out out/mine")
     return 0
 
 

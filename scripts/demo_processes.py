@@ -37,16 +37,20 @@ class Processes:
     def start(self, name: str, command: list[str]) -> None:
         """Start any command under a name."""
         log = self.log(name).open('ab')
-        # a group of its own: Ctrl-C reaches the nodes through stop_all, in order
+        # a group of its own: Ctrl-C reaches the nodes through stop
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                    start_new_session=True)
         self._running[name] = _Running(command, process, log)
 
-    def stop(self, name: str) -> int:
-        """Stop one as Ctrl-C would and return its exit status."""
-        running = self._running.pop(name)
-        with contextlib.suppress(ProcessLookupError):
-            running.process.send_signal(signal.SIGINT)
+    def stop(self, *names: str) -> dict[str, int]:
+        """Stop some, or all, as Ctrl-C would, and return their exit statuses."""
+        stopped = {name: self._running.pop(name) for name in names or list(self._running)}
+        for running in stopped.values():
+            with contextlib.suppress(ProcessLookupError):
+                running.process.send_signal(signal.SIGINT)
+        return {name: self._wait(running) for name, running in stopped.items()}
+
+    def _wait(self, running: _Running) -> int:
         try:
             return running.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -54,13 +58,6 @@ class Processes:
             return running.process.wait()
         finally:
             running.log.close()
-
-    def stop_all(self) -> dict[str, int]:
-        """Stop all at once and return their exit statuses."""
-        for running in self._running.values():
-            with contextlib.suppress(ProcessLookupError):
-                running.process.send_signal(signal.SIGINT)
-        return {name: self.stop(name) for name in list(self._running)}
 
     def ended(self) -> Iterator[tuple[str, int]]:
         """Yield name and exit status of those that have ended by themselves."""
