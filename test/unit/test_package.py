@@ -1,0 +1,161 @@
+"""What is told about the package in several places agrees, and what it names exists."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SETUP = ast.parse((ROOT / 'setup.py').read_text(encoding='utf-8'))
+MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
+LAUNCH_FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
+# import name to rosdep key, where they differ
+KEYS = {'numpy': 'python3-numpy', 'cv2': 'python3-opencv', 'torch': 'python3-torch', 'yaml': 'python3-yaml',
+        'PIL': 'python3-pil', 'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm'}
+# what rosdep has no key for, or what only an extra of setup.py needs
+NOT_OF_ROSDEP = {'safetensors', 'transformers', 'huggingface_hub', 'openvino', 'training'}
+
+
+def setup_argument(name: str):
+    """Return the literal that setup() is given under a name."""
+    for node in ast.walk(SETUP):
+        if isinstance(node, ast.keyword) and node.arg == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f'setup.py gives no {name}')
+
+
+def entry_points() -> dict[str, str]:
+    lines = setup_argument('entry_points')['console_scripts']
+    return dict(re.split(r'\s*=\s*', line) for line in lines)
+
+
+def third_party_imports() -> set[str]:
+    names = set()
+    for path in (ROOT / 'src').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition('.')[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.partition('.')[0])
+    return names - set(sys.stdlib_module_names) - {'vla_attention'}
+
+
+def test_versions_agree():
+    assert MANIFEST.findtext('version') == setup_argument('version')
+
+
+def test_licences_agree():
+    assert MANIFEST.findtext('license') == setup_argument('license') == 'Apache-2.0'
+    assert 'Apache License' in (ROOT / 'LICENSE').read_text()
+
+
+def test_manifest_names_what_the_code_imports():
+    named = {each.text for each in MANIFEST if each.tag in ('depend', 'exec_depend')}
+    imported = third_party_imports() - NOT_OF_ROSDEP
+    assert {KEYS.get(name, name) for name in imported} <= named
+
+
+def test_manifest_names_nothing_twice():
+    for tag in ('exec_depend', 'test_depend'):
+        names = [each.text for each in MANIFEST.iter(tag)]
+        assert len(names) == len(set(names))
+
+
+def test_requirements_are_pinned_once():
+    lines = [line.partition('#')[0].strip() for path in (ROOT / 'scripts').glob('requirements*.txt')
+             for line in path.read_text().splitlines()]
+    names = [re.split(r'[=<>~! ;\[]', line)[0].lower() for line in lines if line]
+    assert len(names) == len(set(names))
+    assert all(re.search(r'[=<>~]', line) for line in lines if line)
+
+
+@pytest.mark.parametrize('name', sorted(entry_points()))
+def test_entry_point_exists(name):
+    module, function = entry_points()[name].split(':')
+    path = ROOT / 'src' / Path(*module.split('.')).with_suffix('.py')
+    defined = {node.name for node in ast.parse(path.read_text(encoding='utf-8')).body
+               if isinstance(node, ast.FunctionDef)}
+    assert function in defined
+
+
+def test_each_node_is_an_entry_point():
+    nodes = {path.stem for path in (ROOT / 'src' / 'vla_attention' / 'ros').glob('*_node.py')
+             if 'def main(' in path.read_text(encoding='utf-8')}
+    assert nodes <= set(entry_points())
+
+
+@pytest.mark.parametrize('name', ['resource/vla_attention', 'config/attention.yaml', 'config/attention.rviz',
+                                  'config/fastdds.xml', 'README.md', 'CHANGELOG.rst', 'CONTRIBUTING.md'])
+def test_file_exists(name):
+    assert (ROOT / name).is_file()
+
+
+def test_weights_are_small():
+    weights = list((ROOT / 'src' / 'vla_attention' / 'weights').glob('*.safetensors'))
+    assert weights
+    assert sum(path.stat().st_size for path in weights) <= 20e6
+
+
+def test_parameters_file_names_nodes_of_the_package():
+    sections = yaml.safe_load((ROOT / 'config' / 'attention.yaml').read_text(encoding='utf-8'))
+    for section, content in sections.items():
+        assert section.removeprefix('/**/') in entry_points()
+        assert list(content) == ['ros__parameters']
+
+
+def test_fast_dds_holds_images():
+    root = ElementTree.parse(ROOT / 'config' / 'fastdds.xml').getroot()
+    space = '{http://www.eprosima.com}'
+    segment = int(root.find(f'.//{space}segment_size').text)
+    # sixteen of 640x480 in three colours
+    assert segment >= 16 * np.zeros((480, 640, 3), np.uint8).nbytes
+    kinds = {each.text for each in root.iter(f'{space}type')}
+    assert kinds == {'SHM', 'UDPv4'}
+
+
+def test_rviz_shows_what_the_launch_file_remaps():
+    layout = yaml.safe_load((ROOT / 'config' / 'attention.rviz').read_text())
+    displays = layout['Visualization Manager']['Displays']
+    shown = {each['Topic']['Value'] for each in displays if 'Topic' in each}
+    tree = ast.parse((ROOT / 'launch' / 'attention.launch.py').read_text(encoding='utf-8'))
+    remapped = next(ast.literal_eval(node.value) for node in tree.body
+                    if isinstance(node, ast.Assign) and node.targets[0].id == 'SHOWN')
+    assert shown == {f'/{topic}' for topic in remapped}
+
+
+@pytest.mark.parametrize('path', LAUNCH_FILES, ids=lambda path: path.name)
+def test_launch_arguments_are_described(path):
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    declared = [node for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'DeclareLaunchArgument']
+    assert declared
+    for call in declared:
+        given = {keyword.arg for keyword in call.keywords}
+        assert {'default_value', 'description'} <= given, ast.unparse(call)
+
+
+@pytest.mark.skipif(importlib.util.find_spec('vision_msgs') is None, reason='vision_msgs is not installed')
+def test_vision_msgs_has_the_fields_of_release_4():
+    from vision_msgs.msg import BoundingBox2D, Detection2D, Detection3D, LabelInfo
+    assert Detection2D.get_fields_and_field_types() == {
+        'header': 'std_msgs/Header', 'results': 'sequence<vision_msgs/ObjectHypothesisWithPose>',
+        'bbox': 'vision_msgs/BoundingBox2D', 'id': 'string'}
+    assert Detection3D.get_fields_and_field_types()['bbox'] == 'vision_msgs/BoundingBox3D'
+    assert BoundingBox2D.get_fields_and_field_types() == {
+        'center': 'vision_msgs/Pose2D', 'size_x': 'double', 'size_y': 'double'}
+    assert LabelInfo.get_fields_and_field_types()['class_map'] == 'sequence<vision_msgs/VisionClass>'
+
+
+@pytest.mark.parametrize('script', sorted((ROOT / 'scripts').glob('*.sh')), ids=lambda path: path.name)
+def test_scripts_are_valid_bash(script):
+    checked = subprocess.run(['bash', '-n', str(script)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
