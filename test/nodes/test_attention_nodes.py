@@ -11,10 +11,11 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from sensor_msgs.msg import CompressedImage, Image
 from stack import Stack, picture
-from std_msgs.msg import Float32MultiArray
+from std_msgs.msg import Float32MultiArray, String
 from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo
 
+from vla_attention.language import Instruction, Step
 from vla_attention.ros.messages import read_array, read_floats, write_jpeg
 
 
@@ -68,15 +69,18 @@ def test_an_instruction_is_parsed_and_looked_for(stack, text, language, target):
     assert 0 <= best.bbox.center.position.x <= 320 and 0 < best.bbox.size_x <= 320
 
 
-def test_a_late_subscriber_still_gets_parse_and_heads(stack):
+def test_a_late_subscriber_still_gets_heads_and_heatmap(stack):
     stack.say('pick up the red cup')
     heads = stack.graph.collect(Float32MultiArray, 'instruction/heads', latched=True)
+    drawn = stack.graph.collect(Image, 'instruction/heatmap', latched=True)
     message = stack.graph.wait(lambda: heads)[-1]
     assert [dim.label for dim in message.layout.dim] == ['head', 'query', 'key']
     tokens = json.loads(stack.parsed[-1].data)['tokens']
     values = read_floats(message)
     assert values.shape == (5, len(tokens), len(tokens))
     np.testing.assert_allclose(values.sum(axis=2), 1, atol=1e-4)
+    heatmap = stack.graph.wait(lambda: drawn)[-1]
+    assert heatmap.encoding == 'rgb8' and np.ptp(read_array(heatmap)) > 100
 
 
 def test_maps_masks_and_labels_belong_to_the_image(stack):
@@ -123,8 +127,11 @@ def test_images_of_two_sizes_in_a_row(stack):
 
 def test_the_step_says_which_target_is_shown(stack):
     graph = stack.graph
-    parse = stack.say('pick up the red cup and then pick up the blue box')
-    assert [step['target'] for step in parse['steps']] == ['red cup', 'blue box']
+    parse = Instruction('take both', steps=(Step('take', 'red cup'), Step('take', 'blue box')))
+    publisher = graph.node.create_publisher(String, 'instruction/parsed', stack.latched)
+    graph.wait(publisher.get_subscription_count)
+    publisher.publish(String(data=json.dumps(parse.to_dict())))
+    graph.wait(lambda: 'take both' in stack.status('attention_node')['instruction'])
     maps = graph.collect(Image, 'attention/target')
     shown = {}
     for step in (0, 1, -1):
@@ -137,6 +144,7 @@ def test_the_step_says_which_target_is_shown(stack):
     assert np.abs(shown[0] - shown[1]).max() > 0.1
     np.testing.assert_allclose(shown[-1], np.maximum(shown[0], shown[1]), atol=1e-3)
     assert set_parameter(graph, 'attention_node', 'step', 0).taken
+    graph.node.destroy_publisher(publisher)
 
 
 def test_ground_answers_for_the_next_image(stack):

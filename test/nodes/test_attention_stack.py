@@ -12,7 +12,7 @@ def test_the_stack_answers_as_separate_nodes_do(graph):
     stack = Stack(graph)
     overlays, phases = graph.collect(Image, 'overlay'), graph.collect(Classification, 'moments/phase')
     process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0')
-    graph.wait(lambda: all(stack.state(name) == 'active' for name in NODES), 60)
+    graph.wait(lambda: all(stack.state(name) == 'active' for name in NODES))
     assert stack.say('빨간 컵을 집어줘')['roles']['target'] == ['빨간 컵']
     graph.wait(lambda: stack.answer(stack.regions)[1].detections)
     sent, overlay = stack.answer(overlays)
