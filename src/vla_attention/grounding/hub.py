@@ -130,7 +130,7 @@ def find_folder(name: str, *, revision: str | None = None, allow_download: bool 
     import_transformers()
     from huggingface_hub import snapshot_download
     try:
-        return Path(snapshot_download(name, revision=revision, local_files_only=not allow_download,
+        return Path(snapshot_download(name, revision=revision or None, local_files_only=not allow_download,
                                       allow_patterns=list(FILES)))
     except (OSError, ValueError) as error:
         pinned = f' --revision {revision}' if revision else ''

@@ -65,7 +65,7 @@ class HubBackend(ABC):
         loaded = load_hub_model(model or MODELS[self.name], self.model_type, self.architecture, device=device,
                                 dtype=dtype, revision=revision, allow_download=allow_download)
         self.model, self.tokenizer, self.dtype = loaded.model, loaded.tokenizer, loaded.dtype
-        self.torch_device, self.device = loaded.device, str(loaded.device)
+        self.torch_device, self.device, self.folder = loaded.device, str(loaded.device), loaded.folder
         self.transform = ImageTransform.from_settings(loaded.image, mode=self.resample, square=self.square)
         self.translates = wants_translation(translate, self._is_multilingual())
         self._encodings: OrderedDict[tuple[str, ...], Any] = OrderedDict()

@@ -35,6 +35,7 @@ from vla_attention.ros.perception_node import run
 from vla_attention.vision.image import model_size
 from vla_attention.vision.saliency import saliency
 
+HUB_OPTIONS = ('dtype', 'translate', 'revision', 'allow_download', 'compile_model')
 SETTINGS = (
     *image_node.SETTINGS,
     Setting('backend', 'embedded', 'What grounds phrases in images.', choices=tuple(BACKENDS),
@@ -44,6 +45,14 @@ SETTINGS = (
     Setting('device', 'auto', 'Where the backend computes; auto: what it takes by itself.',
             check=lambda value: '' if value in ('auto', 'cpu') or value.split(':')[0] == 'cuda' else
             'it must be auto, cpu, cuda or cuda:N', when=CONFIGURE),
+    Setting('dtype', 'auto', 'Numbers of a hub model; auto: float16 on CUDA, else float32.',
+            choices=('auto', 'float32', 'float16', 'bfloat16'), when=CONFIGURE),
+    Setting('translate', 'auto', 'Korean goes to a hub model as English; auto: unless it is multilingual.',
+            choices=('auto', 'never', 'always'), when=CONFIGURE),
+    Setting('revision', '', 'Branch, tag or commit of a hub model; a commit pins it.', when=CONFIGURE),
+    Setting('allow_download', False, 'A hub model that is not on this machine may be downloaded.',
+            when=CONFIGURE),
+    Setting('compile_model', False, 'Compile a hub model: faster after a slow first image.', when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
             low=0, high=256, when=CONFIGURE),
     Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
@@ -132,7 +141,7 @@ class AttentionNode(ImageNode):
 
     def _load(self) -> GroundingBackend:
         name = self.parameters['backend']
-        options = {}
+        options = {} if name == 'embedded' else {option: self.parameters[option] for option in HUB_OPTIONS}
         if self.parameters['weights']:
             options['weights' if name == 'embedded' else 'model'] = self.parameters['weights']
         if self.parameters['device'] != 'auto':
