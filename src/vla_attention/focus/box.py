@@ -11,8 +11,8 @@ from vla_attention.focus import depth as depths
 from vla_attention.focus.intrinsics import Intrinsics
 from vla_attention.focus.surface import Surface
 
-FITTED = 2500       # points that the box is fitted to, at most
-MIRRORED = 600      # points that are mirrored to guess the hidden side, at most
+FITTED = 1600       # points that the box is fitted to, at most
+MIRRORED = 400      # points that are mirrored to guess the hidden side, at most
 ON_TABLE = 0.02     # a thing whose lowest point is seen nearer than this to the table stands on it, in metres
 
 
@@ -39,12 +39,12 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     if surface.plane is None:
         normal, u, v = np.array([0.0, 0.0, -1.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
         heights = points @ normal
-        bottom, top = np.quantile(heights, (0.02, 0.98))
+        bottom, top = _ends(heights)
     else:
         normal = surface.plane.normal
         u, v = surface.plane.axes()
         heights = points @ normal - surface.plane.offset
-        bottom, top = np.quantile(heights, (0.02, 0.98))
+        bottom, top = _ends(heights)
         crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
         crest = (crown.min(axis=0) + crown.max(axis=0)) / 2
         if bottom < ON_TABLE or (bottom < 2 * (top - bottom) and _table_below(surface, crest, intrinsics)):
@@ -66,6 +66,12 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     axes = np.stack([along, np.cross(normal, along), normal], axis=1)
     least = 1e-3        # a sheet of paper has a thickness too
     return Box(center, np.maximum((long, short, top - bottom), least), axes)
+
+
+def _ends(heights: np.ndarray) -> tuple[float, float]:
+    """Return the height below which 2 % lie, and that above which 2 % lie."""
+    ordered = np.sort(heights)
+    return float(ordered[int(0.02 * len(ordered))]), float(ordered[int(0.98 * len(ordered))])
 
 
 def _without_stragglers(flat: np.ndarray, pixel: float) -> np.ndarray:

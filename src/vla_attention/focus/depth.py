@@ -48,7 +48,7 @@ def edges(depth: np.ndarray, pixel: float) -> np.ndarray:
     :return: (H, W) bool; False where there is no reading.
     """
     valid = np.isfinite(depth)
-    far = cv2.dilate(np.where(valid, depth, 0.0).astype(np.float32), _NEIGHBOURS)
-    near = cv2.erode(np.where(valid, depth, np.inf).astype(np.float32), _NEIGHBOURS)
-    z = np.where(valid, depth, 0.0)
-    return valid & (far - near > 0.012 + 4 * NOISE * z * z + 3 * pixel * z)
+    z = np.where(valid, depth, np.float32(0))
+    far = cv2.dilate(z, _NEIGHBOURS)
+    near = cv2.erode(np.where(valid, depth, np.float32(np.inf)), _NEIGHBOURS)
+    return valid & (far - near > 0.008 + 4 * NOISE * z * z + 2.5 * pixel * z)

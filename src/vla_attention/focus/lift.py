@@ -35,8 +35,9 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
         raise ValueError(f'depth is {depth.dtype}; it must be float32 metres (see decode_depth)')
     if image is not None and image.shape != (*depth.shape, 3):
         raise ValueError(f'image has the shape {image.shape}; it must be {(*depth.shape, 3)}')
-    said = region.mask > 0
-    readings = int(np.count_nonzero(depth[said] > 0))
+    left, top, width, height = cv2.boundingRect(region.mask)
+    said = region.mask[top:top + height, left:left + width] > 0
+    readings = int(np.count_nonzero(said & (depth[top:top + height, left:left + width] > 0)))
     pixels = int(np.count_nonzero(said))
     if readings < max(MIN_POINTS, MIN_SHARE * pixels):
         return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading')

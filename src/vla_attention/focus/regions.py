@@ -50,7 +50,7 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
         raise ValueError(f'max_regions is {max_regions}; it must be at least 1')
     phrase = maps.phrases[index]
     if plural is None:
-        from vla_attention.language import parse_phrase     # loads torch, which focus_node can do without
+        from vla_attention.language import parse_phrase  # loads torch, which focus_node can do without
         plural = parse_phrase(phrase).plural
     grid = _grid(maps.maps[index] if maps.masks is None else maps.masks[index])
     heat = cv2.resize(grid, maps.image_size, interpolation=cv2.INTER_LINEAR)

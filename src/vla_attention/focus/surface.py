@@ -72,7 +72,10 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     near_said = cv2.dilate(said.astype(np.uint8), _disc(slack)) > 0
     solid = _parts_said(above & near_said, inside, said, z)
     outline = _grow(solid, jumps & near_said, z, plane, cloud, tolerance)
-    outline = _fill(outline, valid & ~jumps)
+    known = valid & ~jumps
+    if plane is not None:
+        known &= ~(said & (np.abs(heights) < 2 * tolerance))    # the bottom of a bowl is as low as the table
+    outline = _fill(outline, known)
     return Surface(window, cloud, outline, solid, plane)
 
 
@@ -89,8 +92,7 @@ def _plane_under(cloud: np.ndarray, smooth: np.ndarray, said: np.ndarray, inside
     around = np.flatnonzero(smooth & (gap > slack / 2))
     if len(around) < 12:
         return None
-    if len(around) > AROUND:
-        around = rng.choice(around, AROUND, replace=False)
+    around = around[::max(1, len(around) // AROUND)]
     points = cloud.reshape(-1, 3)[around]
     weights = 1 / (1 + gap.ravel()[around] / (4 * slack))
     core = np.flatnonzero(smooth & (inside > 0.4 * inside.max()))
@@ -119,7 +121,7 @@ def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z:
     keep = np.zeros(count, bool)
     keep[best] = True
     for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.05 * deep[best])):
-        keep[part] |= near - reach < np.median(z[labels == part]) < far + reach
+        keep[part] = near - reach < np.median(z[labels == part]) < far + reach or part == best
     return keep[labels]
 
 
@@ -139,7 +141,7 @@ def _grow(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray, plane: Plane | No
 
 
 def _fill(outline: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fill the holes of an outline where the depth says nothing else: shine, dark spots, single pixels."""
+    """Fill the holes of an outline where the depth says nothing else: shine, dark spots, a low bottom."""
     contours, _ = cv2.findContours(outline.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(outline.shape, np.uint8)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
