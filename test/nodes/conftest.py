@@ -89,7 +89,7 @@ class Graph:
         """Handle what comes within so many seconds."""
         self.wait(lambda: False, seconds, needed=False)
 
-    def wait(self, condition, seconds: float = 90.0, *, needed: bool = True):
+    def wait(self, condition, seconds: float = 180.0, *, needed: bool = True):
         """Spin until the condition is true and return its value; fail with every node's log otherwise."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -102,7 +102,7 @@ class Graph:
             raise AssertionError(f'nothing came within {seconds} s\n{logs}')
         return None
 
-    def call(self, service_type: type, name: str, request=None, seconds: float = 90.0):
+    def call(self, service_type: type, name: str, request=None, seconds: float = 180.0):
         """Call a service and return its response."""
         client = self.node.create_client(service_type, name)
         try:

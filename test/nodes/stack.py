@@ -60,7 +60,7 @@ class Stack:
         self.graph.wait(lambda: len(self.parsed) > count)
         return json.loads(self.parsed[-1].data)
 
-    def answer(self, got: list, pixels: np.ndarray | None = None, seconds: float = 90.0):
+    def answer(self, got: list, pixels: np.ndarray | None = None, seconds: float = 180.0):
         """Send pictures until one of them, by its stamp, has an answer in the list; return both."""
         sent = {}
 
