@@ -16,7 +16,7 @@ from training.language.sample import Sample, write
 from vla_attention.language.characters import FEATURES, encode
 from vla_attention.language.instruction import HEADS
 
-LONGEST = 260  # characters; longer samples are drawn again, so that batches stay small
+LONGEST = 200  # characters; longer samples are drawn again, so that batches stay small
 NEGATIVE_SHARE = 0.14
 
 

@@ -99,7 +99,7 @@ def _passive(choose: Chooser) -> list[Word]:
 
 
 def _steps(choose: Chooser) -> list[Word]:
-    count = choose.rng.choices((1, 2, 3, 4), (0.52, 0.34, 0.11, 0.03))[0]
+    count = choose.rng.choices((1, 2, 3, 4), (0.57, 0.33, 0.08, 0.02))[0]
     question = False
     words: list[Word] = []
     if choose.chance(0.42):

@@ -85,7 +85,7 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
 
 
 def _steps(choose: Chooser) -> list[Word]:
-    count = choose.rng.choices((1, 2, 3, 4), (0.50, 0.36, 0.11, 0.03))[0]
+    count = choose.rng.choices((1, 2, 3, 4), (0.55, 0.35, 0.08, 0.02))[0]
     words: list[Word] = say(choose.template(choose.lists['vocatives'])) if choose.chance(0.22) else []
     if len(words) == 1 and words[0].text.endswith('아') and len(words[0].text) > 2:
         words = [Word(words[0].text[:-1]), Word('아', glue=True)]

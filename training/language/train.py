@@ -96,7 +96,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         network.load_state_dict(state['network'])
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
-    test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
+    test = [sample for _, sample in zip(range(250), samples(99, test=True), strict=False)]
     stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
