@@ -258,7 +258,8 @@ def moving_camera(frames: int, seed: int) -> dict[str, Any]:
             seen += 1
         number += 1
     return {'scenes': 'moving camera, 10 Hz, 320x240', 'things': len(errors), 'frames': seen,
-            'id switches': switches, 'box error px': float(np.mean(errors)), 'box error untracked px': float(np.mean(raw))}
+            'id switches': switches, 'box error px': float(np.mean(errors)),
+            'box error untracked px': float(np.mean(raw))}
 
 
 def with_backend(name: str, count: int, seed: int) -> dict[str, Any]:

@@ -60,9 +60,11 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
     normals32, offsets32 = normals.astype(np.float32), offsets.astype(np.float32)
     on = np.abs(points @ normals32.T - offsets32) < tolerance       # (N, draws)
     votes = weights @ on / weights.sum()
-    scores = votes * (_stands_on(resting @ normals32.T - offsets32, tolerance) if len(resting) else 1.0)
-    if not len(scores) or votes[best := int(np.argmax(scores))] < MIN_SHARE:
+    carries = votes >= MIN_SHARE
+    if not carries.any():
         return None
+    standing = _stands_on(resting @ normals32.T - offsets32, tolerance) if len(resting) else 1.0
+    best = int(np.argmax(np.where(carries, votes * standing, -1.0)))
     inliers = points[on[:, best]].astype(np.float64)
     plane = _least_squares(inliers)
     near = np.abs(plane.height(points.astype(np.float64))) < min(tolerance, 2.5 * plane.spread + 1e-3)

@@ -11,6 +11,7 @@ from typing import Any
 from vla_attention.language.lexicon import Lexicon, load_lexicon
 from vla_attention.language.phrase import Phrase
 
+_KO_PLURAL = re.compile('^모든 |들[을이은도과]?$')     # "컵들", "모든 컵"
 _HANGUL = re.compile('[가-힣]')
 _LONGEST = 4    # words of the longest entry of the lexicon
 
@@ -65,7 +66,8 @@ def parse_phrase(text: str, language: str | None = None) -> Phrase:
 @lru_cache(maxsize=1024)
 def _parse_cached(text: str, language: str) -> Phrase:
     phrase = _korean(text) if language == 'ko' else _english(text)
-    return replace(phrase, text=text, language=language)
+    plural = phrase.plural or (language == 'ko' and _KO_PLURAL.search(text) is not None)
+    return replace(phrase, text=text, language=language, plural=plural)
 
 
 def _noun_phrase(words: list[str], language: str, lexicon: Lexicon) -> dict[str, Any]:

@@ -1,0 +1,221 @@
+"""Depth to boxes, clouds and poses, on ray-cast scenes whose truth is exact."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks._tabletop import Thing, d435, render
+from vla_attention.focus import FocusRegion, Intrinsics, approach_pose, decode_depth, lift
+from vla_attention.focus.depth import edges
+from vla_attention.focus.plane import fit_plane
+from vla_attention.focus.pose import quaternion, rotation, turned_like
+
+FOCAL = 615.0
+CAMERA = Intrinsics(FOCAL, FOCAL, 319.5, 239.5)
+EYE = np.array([0.0, -0.5, 0.5])
+
+
+def region_of(scene, index, grow=0):
+    visible = (scene.instances == 2 + index).astype(np.uint8)
+    if grow:
+        visible = cv2.dilate(visible, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8))
+    x, y, width, height = cv2.boundingRect(visible)
+    return FocusRegion('target', 'thing', 1.0, (x, y, x + width, y + height), (x + width / 2, y + height / 2),
+                       visible * np.uint8(255))
+
+
+def on_thing(scene, index, points):
+    columns = np.round(points[:, 0] / points[:, 2] * FOCAL + 319.5).astype(int)
+    rows = np.round(points[:, 1] / points[:, 2] * FOCAL + 239.5).astype(int)
+    return (scene.instances[rows, columns] == 2 + index).mean()
+
+
+def lifted(things, index=0, grow=6, noise=True, **view):
+    scene = render(tuple(things), view.pop('eye', EYE), FOCAL, **view)
+    depth = d435(scene.depth, np.random.default_rng(1)) if noise else scene.depth
+    return scene, lift(region_of(scene, index, grow), depth, CAMERA)
+
+
+@pytest.mark.parametrize('yaw', [0.0, 0.5, 1.2, 2.6])
+def test_a_box_has_its_centre_size_and_yaw(yaw):
+    thing = Thing('box', np.array([0.02, 0.03, 0.04]), np.array([0.14, 0.07, 0.08]), yaw)
+    scene, region = lifted([thing])
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.008
+    np.testing.assert_allclose(region.size, thing.size, rtol=0.12)
+    axes = rotation(region.orientation)
+    assert abs(axes[:, 0] @ scene.axes(0)[:, 0]) > np.cos(np.radians(4))
+    assert axes[:, 2] @ scene.axes(0)[:, 2] > np.cos(np.radians(2))
+    assert on_thing(scene, 0, region.points) > 0.95
+    visible = scene.instances == 2
+    assert ((region.mask > 0) & visible).sum() / ((region.mask > 0) | visible).sum() > 0.9
+
+
+@pytest.mark.parametrize('thing', [
+    Thing('cylinder', np.array([0.0, 0.0, 0.06]), np.array([0.08, 0.08, 0.12])),
+    Thing('ball', np.array([0.0, 0.0, 0.04]), np.array([0.08, 0.08, 0.08]))], ids=['cylinder', 'ball'])
+def test_the_hidden_side_is_guessed(thing):
+    scene, region = lifted([thing])
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.008
+    np.testing.assert_allclose(np.sort(region.size), np.sort(thing.size), rtol=0.15)
+
+
+def test_what_is_in_front_is_cut_away():
+    far = Thing('box', np.array([0.0, 0.08, 0.06]), np.array([0.16, 0.06, 0.12]))
+    near = Thing('cylinder', np.array([0.01, -0.1, 0.08]), np.array([0.03, 0.03, 0.16]))
+    scene = render((far, near), EYE, FOCAL)
+    region = region_of(scene, 0)
+    hull = cv2.convexHull(cv2.findNonZero(region.mask))
+    whole = cv2.fillConvexPoly(region.mask.copy(), hull, 255)       # the outline runs over what is in front
+    assert (scene.instances[whole > 0] == 3).mean() > 0.05
+    answer = lift(replace(region, mask=whole), d435(scene.depth, np.random.default_rng(1)), CAMERA)
+    assert on_thing(scene, 0, answer.points) > 0.95
+    np.testing.assert_allclose(answer.size, far.size, rtol=0.2)
+
+
+def test_a_wall_behind_is_not_the_table():
+    wall = Thing('box', np.array([0.0, 0.2, 0.3]), np.array([1.2, 0.02, 0.6]))
+    cup = Thing('cylinder', np.array([0.0, 0.1, 0.05]), np.array([0.07, 0.07, 0.1]))
+    scene, region = lifted([cup, wall], eye=np.array([0.0, -0.5, 0.3]), look_at=np.array([0, 0.1, 0.05]))
+    assert rotation(region.orientation)[:, 2] @ scene.axes(0)[:, 2] > np.cos(np.radians(4))
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.012
+
+
+def test_a_block_on_a_block_does_not_reach_the_table_and_nothing_in_the_air_does():
+    lower = Thing('box', np.array([0.0, 0.0, 0.03]), np.array([0.12, 0.12, 0.06]))
+    upper = Thing('box', np.array([0.0, 0.0, 0.08]), np.array([0.05, 0.05, 0.04]), 0.3)
+    scene, region = lifted([upper, lower], grow=0)
+    assert region.size[2] < 0.06
+    held = Thing('box', np.array([0.0, 0.0, 0.22]), np.array([0.08, 0.05, 0.05]), 0.3)
+    scene, region = lifted([held])
+    np.testing.assert_allclose(region.size[2], 0.05, atol=0.015)
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.012
+
+
+def test_a_sheet_on_the_table_is_flat():
+    sheet = Thing('box', np.array([0.0, 0.0, 0.0005]), np.array([0.2, 0.14, 0.001]), 0.4)
+    _, region = lifted([sheet], grow=0)
+    assert region.center is not None and region.size[2] < 0.012
+    np.testing.assert_allclose(region.size[:2], [0.2, 0.14], rtol=0.1)
+
+
+def test_colours_come_with_points():
+    scene = render((Thing('box', np.array([0, 0, 0.04]), np.array([0.1, 0.08, 0.08])),), EYE, FOCAL)
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[scene.instances == 2] = (10, 200, 30)
+    region = lift(region_of(scene, 0), scene.depth, CAMERA, image)
+    assert region.colors.shape == region.points.shape and region.points.dtype == np.float32
+    assert (region.colors == (10, 200, 30)).all() and np.isfinite(region.points).all()
+
+
+def test_a_pose_comes_down_and_closes_over_the_shorter_side():
+    thing = Thing('box', np.array([0.0, 0.0, 0.04]), np.array([0.16, 0.05, 0.08]), 0.7)
+    scene, region = lifted([thing])
+    axes = rotation(approach_pose(region).orientation)
+    assert axes[:, 2] @ scene.axes(0)[:, 2] < -np.cos(np.radians(3))        # z goes into the table
+    assert abs(axes[:, 1] @ scene.axes(0)[:, 1]) > np.cos(np.radians(4))    # y is across the 5 cm
+    assert np.linalg.det(axes) == pytest.approx(1)
+    assert approach_pose(region_of(scene, 0)) is None
+
+
+def test_a_box_keeps_its_axes_from_frame_to_frame():
+    thing = Thing('box', np.array([0.0, 0.0, 0.04]), np.array([0.08, 0.08, 0.08]), 0.3)
+    _, region = lifted([thing])
+    turned = rotation(region.orientation)
+    quarter = np.stack([turned[:, 1], -turned[:, 0], turned[:, 2]], axis=1)
+    again = turned_like(replace(region, orientation=quaternion(quarter), size=region.size[[1, 0, 2]]),
+                        region.orientation)
+    assert abs(again.orientation @ region.orientation) > 0.999
+    np.testing.assert_allclose(again.size, region.size)
+
+
+def all_but_one_point(depth, mask):
+    return np.where(mask & (np.cumsum(mask).reshape(mask.shape) > 1), np.float32(np.nan), depth)
+
+
+@pytest.mark.parametrize('spoil, reason', [
+    (lambda depth, mask: np.full_like(depth, np.nan), '0 of'),
+    (lambda depth, mask: np.zeros_like(depth), '0 of'), (all_but_one_point, '1 of')],
+    ids=['nan', 'zero', 'one point'])
+def test_too_little_depth_leaves_2d_and_says_why(spoil, reason):
+    scene = render((Thing('box', np.array([0, 0, 0.04]), np.array([0.1, 0.08, 0.08])),), EYE, FOCAL)
+    region = region_of(scene, 0)
+    answer = lift(region, spoil(scene.depth, region.mask > 0).astype(np.float32), CAMERA)
+    assert answer.no_3d.startswith(reason) and answer.center is None and answer.points is None
+    assert answer.box == region.box and (answer.mask == region.mask).all()
+
+
+def test_a_region_at_the_border_still_has_a_box():
+    thing = Thing('box', np.array([0.0, 0.0, 0.04]), np.array([0.14, 0.07, 0.08]))
+    _, region = lifted([thing], look_at=np.array([0.33, 0.0, 0.0]))
+    assert region.box[0] == 0 and region.center is not None and (region.size < 0.16).all()
+
+
+def test_without_a_plane_there_is_a_box_all_the_same():
+    depth = np.full((480, 640), np.nan, np.float32)
+    depth[200:280, 300:360] = 0.7
+    mask = np.isfinite(depth) * np.uint8(255)
+    region = lift(FocusRegion('target', 'thing', 1.0, (300, 200, 360, 280), (330, 240), mask), depth, CAMERA)
+    assert region.center[2] == pytest.approx(0.7, abs=0.01) and (region.size[:2] < 0.1).all()
+
+
+def test_sizes_and_types_that_do_not_fit_are_named():
+    scene = render((Thing('box', np.array([0, 0, 0.04]), np.array([0.1, 0.08, 0.08])),), EYE, FOCAL)
+    region = region_of(scene, 0)
+    with pytest.raises(ValueError, match='depth is 320x240 and the image 640x480'):
+        lift(region, scene.depth[::2, ::2].copy(), CAMERA)
+    with pytest.raises(ValueError, match='depth is float64'):
+        lift(region, scene.depth.astype(np.float64), CAMERA)
+    with pytest.raises(ValueError, match='image has the shape'):
+        lift(region, scene.depth, CAMERA, np.zeros((10, 10, 3), np.uint8))
+
+
+@pytest.mark.parametrize('values, name', [((0, 600, 320, 240), 'fx'), ((600, -1, 320, 240), 'fy'),
+                                          ((600, 600, float('nan'), 240), 'cx')])
+def test_intrinsics_are_checked(values, name):
+    with pytest.raises(ValueError, match=name):
+        Intrinsics(*values)
+
+
+def test_depth_is_read_by_its_type():
+    depth = decode_depth(np.array([[0, 1500, 65535]], np.uint16))
+    np.testing.assert_allclose(depth, [[np.nan, 1.5, 65.535]])
+    metres = np.array([[0, -1, np.inf, np.nan, 0.5]], np.float32)
+    np.testing.assert_allclose(decode_depth(metres), [[np.nan] * 4 + [0.5]])
+    assert metres[0, 1] == -1       # the argument stays as it is
+    with pytest.raises(ValueError, match='float64'):
+        decode_depth(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match='shape'):
+        decode_depth(np.zeros((2, 2, 3), np.float32))
+
+
+def test_jumps_are_edges_and_a_steep_table_is_not():
+    steep = np.repeat(np.linspace(0.5, 1.1, 200, dtype=np.float32)[:, None], 100, axis=1)
+    assert not edges(steep, 1 / FOCAL).any()
+    steep[:, 50:] += 0.05
+    assert (edges(steep, 1 / FOCAL).sum(axis=1) == 2).all()
+
+
+def test_a_plane_is_found_among_outliers():
+    rng = np.random.default_rng(0)
+    points = rng.uniform((-0.3, -0.3, 0.7), (0.3, 0.3, 1.3), (400, 3))
+    points[:250, 2] = 1.0 + 0.2 * points[:250, 0] + rng.normal(0, 0.001, 250)
+    plane = fit_plane(points.astype(np.float32), np.ones(400), np.empty((0, 3), np.float32), 0.005, rng)
+    normal = np.array([0.2, 0, -1]) / np.hypot(0.2, 1)
+    assert plane.normal @ normal > 0.9995 and 0.0005 < plane.spread < 0.002
+    assert fit_plane(points[:5], np.ones(5), points[:0], 0.005, rng) is None
+
+
+def test_quaternions_turn_back_into_rotations():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        matrix, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        matrix *= np.sign(np.linalg.det(matrix))
+        np.testing.assert_allclose(rotation(quaternion(matrix)), matrix, atol=1e-9)
+    with pytest.raises(ValueError, match='no direction'):
+        rotation(np.zeros(4))
