@@ -52,7 +52,7 @@ def test_an_episode_is_the_same_each_time():
 
 def test_the_model_beats_always_saying_the_commonest_phase():
     attention, tally, counts = MomentAttention(), Tally(len(PHASES)), np.zeros(len(PHASES))
-    for seed in (1_000_003, 1_000_010):
+    for seed in (2_000_003, 2_000_010):
         attention.reset()
         said, true = [], []
         for frame in drawn_episode(seed).frames:
