@@ -203,7 +203,7 @@ KINDS = (
         ('plastic', 'metal'),
         holds='in',
     ),
-    Kind('kettle', '주전자', kettle, ANY, ('plastic', 'metal'), frequency=0.7),
+    Kind('kettle', '전기 주전자', kettle, ANY, ('plastic', 'metal'), frequency=0.7),
     Kind(
         'spoon',
         '숟가락',
