@@ -15,7 +15,6 @@ import hub_models  # noqa: E402
 from huggingface_hub import constants  # noqa: E402
 
 from vla_attention.grounding import BackendError, make_backend  # noqa: E402
-from vla_attention.grounding import fetch as fetch_module  # noqa: E402
 from vla_attention.grounding.fetch import MODELS, fetch_weights  # noqa: E402
 from vla_attention.grounding.hub import pick_device  # noqa: E402
 
@@ -214,9 +213,8 @@ def test_fetch_weights_says_why_not(good, tmp_path, monkeypatch):
         fetch_weights('someone/model', tmp_path)
 
     def pickled(*_, local_dir, **__):
-        shutil.copytree(good, local_dir, dirs_exist_ok=True)
-        (Path(local_dir) / 'model.safetensors').rename(Path(local_dir) / 'pytorch_model.bin')
+        shutil.copytree(good, local_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.safetensors'))
 
     monkeypatch.setattr('huggingface_hub.snapshot_download', pickled)
-    with pytest.raises(BackendError, match='pickle'):
-        fetch_module.fetch_weights('someone/model', tmp_path / 'pickled')
+    with pytest.raises(BackendError, match=r'no safetensors at this revision, .* --revision refs/pr/N'):
+        fetch_weights('someone/model', tmp_path / 'pickled')

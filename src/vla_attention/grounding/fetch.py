@@ -41,5 +41,9 @@ def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
         why = str(error).strip().splitlines()[0]
         raise BackendError(f'{repository} cannot be fetched: {why}. Is there a network, and does the hub '
                            'have this model and revision?') from error
+    if not any(out.glob('*.safetensors')):
+        raise BackendError(f'{repository} has no safetensors at this revision, and pickled weights are not '
+                           "fetched. The hub's converter often keeps them on a pull request that the model's "
+                           'page lists: --revision refs/pr/N')
     check_folder(out, str(read_json(out / 'config.json').get('model_type')))
     return out
