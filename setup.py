@@ -28,7 +28,7 @@ setup(
     extras_require={
         'hub': ['transformers>=5.20,<6', 'sentencepiece>=0.2'],
         'fast': ['openvino'],
-        'training': ['pybullet', 'matplotlib'],
+        'training': ['embreex', 'pybullet', 'matplotlib'],
     },
     zip_safe=False,
     maintainer='vla_attention developers',
