@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from training.effect.features import CELLS, CHANNELS_KEPT, GRID
 from vla_attention.attention import CrossAttention, SelfAttention
 
-HIDDEN = 128
-HEADS = 8
+HIDDEN = 64
+HEADS = 4
 LAYERS = 2
 READOUTS = ('pooled image', 'pooled candidates', 'cross-attention')
 
@@ -89,8 +89,10 @@ class _Layer(nn.Module):
 
     def forward(self, words: Tensor, cells: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Return the words and the attention's weights (P, HEADS, W, CELLS)."""
-        looked, weights = self.cross(self.norms[0](words), cells[None].expand(len(words), -1, -1))
-        words = words + looked
+        # words attend each for itself, so those of all phrases are one sequence and keys are made once
+        looked, weights = self.cross(self.norms[0](words).flatten(0, 1)[None], cells[None])
+        words = words + looked[0].unflatten(0, words.shape[:2])
+        weights = weights[0].unflatten(1, words.shape[:2]).transpose(0, 1)
         words = words + self.own(self.norms[1](words), known[:, None, :], need_weights=False)[0]
         return words + self.feed(self.norms[2](words)), weights
 
