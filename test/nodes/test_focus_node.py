@@ -9,6 +9,8 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
@@ -277,13 +279,48 @@ def test_stamps_that_start_over_do_not_silence_it(bench):
     assert bench.answer('focus/regions_3d')[0].detections
 
 
-def test_a_frame_that_cannot_be_had_leaves_the_camera_frame(graph):
+TF2 = """
+import types
+
+class TransformException(Exception):
+    pass
+
+class TransformListener:
+    def __init__(self, buffer, node):
+        pass
+
+    def unregister(self):
+        pass
+
+class Buffer:
+    def lookup_transform(self, target, source, time, timeout):
+        if target != 'base_link':
+            raise TransformException(f'"{target}" does not exist')
+        assert source == 'camera_color_optical_frame' and time.nanoseconds > 10 ** 18
+        turn = types.SimpleNamespace(x=1.0, y=0.0, z=0.0, w=0.0)
+        move = types.SimpleNamespace(x=0.5, y=0.0, z=1.0)
+        return types.SimpleNamespace(transform=types.SimpleNamespace(rotation=turn, translation=move))
+"""
+
+
+def test_another_frame_through_tf2_or_the_camera_frame(graph, tmp_path, monkeypatch):
+    (tmp_path / 'tf2_ros.py').write_text(TF2)      # stands in for tf2_ros, which has no wheel
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     bench = Bench(graph, target_frame='base_link')
     message, header = bench.answer('focus/regions_3d')
-    if message.header.frame_id == FRAME:
-        status = bench.complaint('stays in', lambda messages: None)
-        assert 'base_link' in status.message or 'tf2_ros is not installed' in status.message
-    assert message.header == header
+    assert (message.header.frame_id, message.header.stamp) == ('base_link', header.stamp)
+    place = message.detections[0].bbox.center.position
+    expected = np.diag([1, -1, -1]) @ bench.scene.center(0) + [0.5, 0, 1]      # half a turn about x
+    np.testing.assert_allclose([place.x, place.y, place.z], expected, atol=0.012)
+    cloud, _ = bench.answer('focus/target/points')
+    np.testing.assert_allclose(read_cloud(cloud)[0].mean(axis=0), expected, atol=0.06)
+    assert bench.answer('focus/target/depth')[0].header.frame_id == FRAME
+
+    request = SetParameters.Request(parameters=[Parameter(name='target_frame', value=ParameterValue(
+        type=ParameterType.PARAMETER_STRING, string_value='nowhere'))])
+    assert graph.call(SetParameters, 'focus_node/set_parameters', request).results[0].successful
+    bench.complaint('"nowhere" does not exist; everything stays in', lambda messages: None)
+    assert bench.answer('focus/regions_3d')[0].header.frame_id == FRAME
 
 
 def test_without_camera_info_it_says_so(graph):
