@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+# distance on the ground of a pixel down against one across, for a camera that looks down by 45 degrees
+_FORESHORTENED = 1.4
 _DIRECTIONS = {'left_of': (-1.0, 0.0), 'right_of': (1.0, 0.0), 'above': (0.0, -1.0), 'below': (0.0, 1.0)}
 
 
@@ -52,6 +54,7 @@ class _Pairs:
         self.r_width, self.r_height = np.maximum(rx1 - rx0, 1e-6), np.maximum(ry1 - ry0, 1e-6)
         self.offset = ((cx0 + cx1 - rx0 - rx1) / 2, (cy0 + cy1 - ry0 - ry1) / 2)
         c_area, r_area = self.c_width * self.c_height, self.r_width * self.r_height
+        self.reference_scale = np.sqrt(r_area)
         self.scale = (np.sqrt(c_area) + np.sqrt(r_area)) / 2
         self.overlap_x = np.clip(np.minimum(cx1, rx1) - np.maximum(cx0, rx0), 0, None)
         overlap_y = np.clip(np.minimum(cy1, ry1) - np.maximum(cy0, ry0), 0, None)
@@ -59,8 +62,10 @@ class _Pairs:
         self.inside = both / c_area                         # share of the candidate within the reference
         self.covered = both / r_area                        # share of the reference within the candidate
         self.other = 1 - both / (c_area + r_area - both)    # 1 - IoU: near 0 for the reference itself
-        self.gap = np.hypot(np.clip(np.maximum(rx0 - cx1, cx0 - rx1), 0, None),
-                            np.clip(np.maximum(ry0 - cy1, cy0 - ry1), 0, None))
+        gap_x = np.clip(np.maximum(rx0 - cx1, cx0 - rx1), 0, None)
+        gap_y = np.clip(np.maximum(ry0 - cy1, cy0 - ry1), 0, None)
+        self.gap = np.hypot(gap_x, gap_y)
+        self.ground_gap = np.hypot(gap_x, _FORESHORTENED * gap_y)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -122,8 +127,8 @@ def _under(candidates: np.ndarray, references: np.ndarray) -> np.ndarray:
 def _near(reach: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def score(candidates: np.ndarray, references: np.ndarray) -> np.ndarray:
         pairs = _Pairs(candidates, references)
-        apart = 1 - np.maximum(pairs.inside, pairs.covered)     # in it or on it is not beside it
-        return np.exp(-pairs.gap / (reach * pairs.scale)) * np.sqrt(apart)
+        apart = 1 - np.maximum(pairs.inside, pairs.covered) ** 2    # in it or on it is not beside it
+        return np.exp(-pairs.ground_gap / (reach * pairs.reference_scale)) * np.sqrt(apart)
     return score
 
 

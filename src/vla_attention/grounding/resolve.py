@@ -215,8 +215,8 @@ def _position(phrase: Phrase, boxes: np.ndarray, member: np.ndarray, width: int,
     if not any(side):
         absolute = np.exp(-(((place - 0.5) / 0.3) ** 2).sum(axis=1))
         others = member.sum() - member
-        relative = np.exp(-0.5 * (_ranks(place[:, 0], member, 0.01) - 1 - others / 2) ** 2)
-        weight = np.clip(others - 1, 0, 1)      # of three in a row the one amid; of two, neither
+        relative = np.exp(-2 * (_ranks(place[:, 0], member, 0.01) - 1 - others / 2) ** 2)
+        weight = 2 * np.clip(others - 1, 0, 1)      # of three in a row the one amid; of two, neither
         return (absolute + weight * relative) / (1 + weight)
     parts = [_side(place[:, axis] if side[axis] < 0 else 1 - place[:, axis], member)
              for axis in (0, 1) if side[axis]]
