@@ -74,6 +74,14 @@ def test_a_verb_without_target_has_that_of_the_verb_before():
     assert steps == (Step('take', 'cup'), Step('place', 'cup', 'onplate', manner='gently'))
 
 
+def test_a_verb_with_nothing_at_all_has_the_target_of_the_next():
+    marks = {'wash': 'action', 'dry': 'action', 'cup': 'target'}
+    assert _steps('wash and dry cup', marks, {'cup': 'dry'}) == (Step('wash', 'cup'), Step('dry', 'cup'))
+    marks = {'go': 'action', 'kitchen': 'destination', 'take': 'action', 'cup': 'target'}
+    assert _steps('go kitchen take cup', marks, {'kitchen': 'go', 'cup': 'take'}) == (
+        Step('go', destination='kitchen'), Step('take', 'cup'))
+
+
 def test_before_and_after_change_the_order():
     marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
     links = {'box': 'close', 'pen': 'put'}

@@ -8,7 +8,7 @@ from training.language.sample import Group, Word, link, mark, say
 
 
 def noun_phrase(
-    choose: Chooser, *, depth: int = 0, post: str = 'any', plain: float = 0.42, key: str = 'nouns'
+    choose: Chooser, *, depth: int = 0, post: str = 'any', plain: float = 0.5, key: str = 'nouns'
 ) -> Group:
     """Return a noun phrase: article outside the span, the words that pick the thing out inside.
 

@@ -32,7 +32,7 @@ def particle(name: str, before: str) -> Word:
 
 
 def noun_phrase(
-    choose: Chooser, *, depth: int = 0, plain: float = 0.42, key: str = 'nouns', clauses: float = 0.22
+    choose: Chooser, *, depth: int = 0, plain: float = 0.5, key: str = 'nouns', clauses: float = 0.22
 ) -> Group:
     """Return a noun phrase without its particle."""
     words: list[Word] = []

@@ -27,8 +27,9 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
     """Put the spans together to steps.
 
     An action without a target of its own has that of the action before it ("집어서 ... 놓아", "pick up ...
-    and place it"). Several targets of one action are as many steps. What a command names as not meant
-    ("A 말고 B", "without touching A") is a step that forbids and has no action.
+    and place it"), or, where it has nothing at all, of the next ("wash and dry the cup"). Several targets
+    of one action are as many steps. What a command names as not meant ("A 말고 B", "without touching A")
+    is a step that forbids and has no action.
 
     :param spans: in the order of the text.
     :param pieces: [start, end) of each of the T tokens.
@@ -132,6 +133,9 @@ def _steps_of(text: str, verbs: Sequence[_Verb], index: int) -> list[Step]:
             break
         if not earlier.avoid:
             targets = earlier.arguments.get('target', [])
+    bare = not (targets or verb.arguments or verb.avoid)
+    if bare and index + 1 < len(verbs) and not verbs[index + 1].avoid:
+        targets = verbs[index + 1].arguments.get('target', [])
     rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ())))
             for role in ('destination', 'source', 'manner')}
     action = ' '.join(_texts(text, verb.spans))
