@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TRIPLES = 64            # draws of RANSAC; a plane that holds 40 % of the points is missed once in 70
+LEAST_SCORE = 1e-3      # a plane that the thing is half behind, or half a metre above, is none it stands on
 MIN_SHARE = 0.25        # a plane that holds fewer of the points around a thing carries nothing
 
 
@@ -45,7 +46,7 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
     :param weights: (N,) how near the thing each is, in the image.
     :param resting: (M, 3) points of the thing itself; may be empty.
     :param tolerance: how far from the plane a point may lie, in metres.
-    :return: None where no plane holds :data:`MIN_SHARE` of the weight.
+    :return: None where no plane holds :data:`MIN_SHARE` of the weight and could carry the thing.
     """
     if len(points) < 12 or weights.sum() <= 0:
         return None
@@ -64,7 +65,10 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
     if not carries.any():
         return None
     standing = _stands_on(resting @ normals32.T - offsets32, tolerance) if len(resting) else 1.0
-    best = int(np.argmax(np.where(carries, votes * standing, -1.0)))
+    scores = np.where(carries, votes * standing, 0.0)
+    best = int(np.argmax(scores))
+    if scores[best] < LEAST_SCORE:
+        return None
     inliers = points[on[:, best]].astype(np.float64)
     plane = _least_squares(inliers)
     near = np.abs(plane.height(points.astype(np.float64))) < min(tolerance, 2.5 * plane.spread + 1e-3)

@@ -58,6 +58,8 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     inside = cv2.distanceTransform(_framed(said), cv2.DIST_L2, 3)[1:-1, 1:-1]
 
     plane = _plane_under(cloud, smooth, said, inside, slack)
+    if plane is None:       # crowded: look for the table in the whole image
+        plane = _plane_in(depth, intrinsics, cloud[smooth & (inside > 0.4 * inside.max())])
     above = smooth
     tolerance = 0.0
     if plane is not None:
@@ -74,7 +76,7 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     outline = _grow(solid, jumps & near_said, z, plane, cloud, tolerance)
     known = valid & ~jumps
     if plane is not None:
-        known &= ~(said & (np.abs(heights) < 2 * tolerance))    # the bottom of a bowl is as low as the table
+        known &= ~(said & (heights < 2 * tolerance))    # the bottom of a bowl is as low as the table
     outline = _fill(outline, known)
     return Surface(window, cloud, outline, solid, plane)
 
@@ -87,18 +89,27 @@ def _around(box: tuple[float, float, float, float], width: int, height: int) -> 
 
 def _plane_under(cloud: np.ndarray, smooth: np.ndarray, said: np.ndarray, inside: np.ndarray,
                  slack: int) -> Plane | None:
-    rng = np.random.default_rng(0)      # the same picture gives the same plane
+    """Find the plane that the thing stands on around it; what is nearer in the image counts more."""
     gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
     around = np.flatnonzero(smooth & (gap > slack / 2))
-    if len(around) < 12:
-        return None
     around = around[::max(1, len(around) // AROUND)]
-    points = cloud.reshape(-1, 3)[around]
     weights = 1 / (1 + gap.ravel()[around] / (4 * slack))
-    core = np.flatnonzero(smooth & (inside > 0.4 * inside.max()))
-    resting = cloud.reshape(-1, 3)[core[::max(1, len(core) // 200)]]
+    return _fit(cloud.reshape(-1, 3)[around], weights, cloud[smooth & (inside > 0.4 * inside.max())])
+
+
+def _plane_in(depth: np.ndarray, intrinsics: Intrinsics, thing: np.ndarray) -> Plane | None:
+    step = max(1, round(np.sqrt(depth.size / (4 * AROUND))))
+    points = intrinsics.deproject(depth[::step, ::step], step=step).reshape(-1, 3)
+    points = points[np.isfinite(points[:, 2])]
+    return _fit(points, np.ones(len(points)), thing)
+
+
+def _fit(points: np.ndarray, weights: np.ndarray, thing: np.ndarray) -> Plane | None:
+    if len(points) == 0:
+        return None
     tolerance = 0.003 + 2.5 * depths.noise_at(float(np.median(points[:, 2])))
-    return fit_plane(points, weights, resting, tolerance, rng)
+    rng = np.random.default_rng(0)      # the same picture gives the same plane
+    return fit_plane(points, weights, thing[::max(1, len(thing) // 200)], tolerance, rng)
 
 
 def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -142,7 +153,8 @@ def _grow(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray, plane: Plane | No
 
 def _fill(outline: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Fill the holes of an outline where the depth says nothing else: shine, dark spots, a low bottom."""
-    contours, _ = cv2.findContours(outline.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    closed = cv2.morphologyEx(outline.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(outline.shape, np.uint8)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
     return outline | ((filled > 0) & ~known)
