@@ -46,7 +46,7 @@ def best_labels(scores: np.ndarray) -> np.ndarray:
     return path
 
 
-def spans_of(text: str, labels: Sequence[int]) -> list[Span]:
+def spans_of(text: str, labels: Sequence[int] | np.ndarray) -> list[Span]:
     """Return the spans that the labels describe, in the order of the text, without spaces at their ends."""
     spans = []
     index = 0

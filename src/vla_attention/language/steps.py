@@ -61,7 +61,7 @@ def _without_verb(text: str, spans: Sequence[Span]) -> list[Step]:
     targets = _texts(text, [span for span in spans if span.role == 'target'])
     rest = {role: ', '.join(_texts(text, [span for span in spans if span.role == role]))
             for role in ('destination', 'source', 'manner')}
-    return [Step(target=target, **rest) for target in targets or ['']]
+    return [Step(target=target, avoid=False, **rest) for target in targets or ['']]
 
 
 def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: np.ndarray,

@@ -170,7 +170,7 @@ def _heat(links: np.ndarray) -> np.ndarray:
     place = np.clip(links, 0, 1) * (len(_HEAT) - 1)
     low = np.minimum(place.astype(int), len(_HEAT) - 2)
     part = (place - low)[..., None]
-    return np.uint8(np.round((1 - part) * _HEAT[low] + part * _HEAT[low + 1]))
+    return np.round((1 - part) * _HEAT[low] + part * _HEAT[low + 1]).astype(np.uint8)
 
 
 def _empty(instruction: Instruction) -> np.ndarray:
