@@ -2,7 +2,7 @@
 
 from vla_attention.focus.depth import decode_depth
 from vla_attention.focus.intrinsics import Intrinsics
-from vla_attention.focus.lift import lift
+from vla_attention.focus.lifting import lift
 from vla_attention.focus.pose import Pose, approach_pose
 from vla_attention.focus.region import FocusRegion
 from vla_attention.focus.regions import find_regions
