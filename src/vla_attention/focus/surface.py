@@ -57,9 +57,11 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     slack = max(2, round(SLACK * width / 640))
     inside = cv2.distanceTransform(_framed(said), cv2.DIST_L2, 3)[1:-1, 1:-1]
 
-    plane = _plane_under(cloud, smooth, said, inside, slack)
+    gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
+    core = cloud[smooth & (inside > 0.4 * inside.max())]
+    plane = _plane_under(cloud, smooth, gap, slack, core)
     if plane is None:       # crowded: look for the table in the whole image
-        plane = _plane_in(depth, intrinsics, cloud[smooth & (inside > 0.4 * inside.max())])
+        plane = _plane_in(depth, intrinsics, core)
     above = smooth
     tolerance = 0.0
     if plane is not None:
@@ -67,11 +69,10 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
         near = float(np.median(z[valid & said])) if (valid & said).any() else 1.0
         tolerance = max(0.003, 2.5 * max(plane.spread, 0.5 * depths.noise_at(near)))
         above = smooth & (heights > tolerance)
-        core = smooth & said
-        if above[core].sum() < FLAT_SHARE * max(1, core.sum()):
-            flat = core & (np.abs(heights) < 4 * tolerance)
-            return Surface(window, cloud, said, flat, plane)
-    near_said = cv2.dilate(said.astype(np.uint8), _disc(slack)) > 0
+        sure = smooth & said
+        if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
+            return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
+    near_said = gap <= slack
     solid = _parts_said(above & near_said, inside, said, z)
     outline = _grow(solid, jumps & near_said, z, plane, cloud, tolerance)
     known = valid & ~jumps
@@ -87,14 +88,13 @@ def _around(box: tuple[float, float, float, float], width: int, height: int) -> 
             min(width, int(np.ceil(box[2] + margin))), min(height, int(np.ceil(box[3] + margin))))
 
 
-def _plane_under(cloud: np.ndarray, smooth: np.ndarray, said: np.ndarray, inside: np.ndarray,
-                 slack: int) -> Plane | None:
+def _plane_under(cloud: np.ndarray, smooth: np.ndarray, gap: np.ndarray, slack: int,
+                 thing: np.ndarray) -> Plane | None:
     """Find the plane that the thing stands on around it; what is nearer in the image counts more."""
-    gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
     around = np.flatnonzero(smooth & (gap > slack / 2))
     around = around[::max(1, len(around) // AROUND)]
     weights = 1 / (1 + gap.ravel()[around] / (4 * slack))
-    return _fit(cloud.reshape(-1, 3)[around], weights, cloud[smooth & (inside > 0.4 * inside.max())])
+    return _fit(cloud.reshape(-1, 3)[around], weights, thing)
 
 
 def _plane_in(depth: np.ndarray, intrinsics: Intrinsics, thing: np.ndarray) -> Plane | None:
@@ -162,7 +162,3 @@ def _fill(outline: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _framed(mask: np.ndarray) -> np.ndarray:
     return cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-
-
-def _disc(radius: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
