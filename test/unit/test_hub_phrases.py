@@ -168,3 +168,8 @@ def test_no_phrases():
     tree = plant([], translate=True)
     maps = assemble(tree, seen(tree, {}), GREY)
     assert maps.maps.shape == (0, *GRID) and maps.presence.shape == (0,)
+
+
+def test_furthest_to_a_side_is_that_extreme_and_not_the_back():
+    assert parse_phrase('potato furthest to the left').position == 'leftmost'
+    assert parse_phrase('the farthest to the right mug').position == 'rightmost'

@@ -108,13 +108,15 @@ def _on(candidates: np.ndarray, references: np.ndarray) -> np.ndarray:
     pairs = _Pairs(candidates, references)
     slack = 0.1 * pairs.c_height + 0.05 * pairs.r_height
     base = pairs.c[3]       # it rests between the reference's upper and lower edge
-    rests = _sigmoid((base - pairs.r[1]) / slack + 2) * _sigmoid((pairs.r[3] - base) / slack + 1)
-    return pairs.overlap_x / pairs.c_width * rests * np.sqrt(pairs.other) * (1 - pairs.covered)
+    rests = _sigmoid((base - pairs.r[1]) / slack + 1) * _sigmoid((pairs.r[3] - base) / slack + 1)
+    return pairs.overlap_x / pairs.c_width * rests * np.clip(3 * pairs.other, 0, 1) * (1 - pairs.covered ** 2)
 
 
 def _in(candidates: np.ndarray, references: np.ndarray) -> np.ndarray:
     pairs = _Pairs(candidates, references)
-    return np.sqrt(pairs.inside * pairs.other) * (1 - pairs.covered)
+    # what holds things is round more often than not: the corners of its box are outside
+    out = (2 * pairs.offset[0] / pairs.r_width) ** 2 + (2 * pairs.offset[1] / pairs.r_height) ** 2
+    return np.sqrt(pairs.inside * pairs.other) * (1 - pairs.covered) * np.exp(-out / 2)
 
 
 def _under(candidates: np.ndarray, references: np.ndarray) -> np.ndarray:

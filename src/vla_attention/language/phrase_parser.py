@@ -35,6 +35,7 @@ _EN_PLACE = re.compile(
     r'(?! of\b)(?! (?:the|a|an) )\b')
 _EN_CLOSEST = re.compile(r'\b(?:(closest|nearest|near|close|closer)|(farthest|furthest|far|away)) '
                          r'(?:to|from) (?:the )?(?:camera|us|me|you|viewer|robot)\b')
+_EN_FURTHEST = re.compile(r'\b(?:furthest|farthest) (?:to|on) the (left|right)\b')
 _KO_LINKS = frozenset(('있는', '놓인', '놓여', '들어', '담긴', '있던', '놓여있는', '들어있는',
                        '보이는', '쪽의', '쪽'))
 _KO_MOST = ('맨', '가장', '제일')
@@ -144,7 +145,7 @@ def _english(text: str) -> Phrase:
     position = ''
     for near, far in _EN_CLOSEST.findall(line):
         position = 'frontmost' if near else 'backmost' if far else ''
-    line = _EN_CLOSEST.sub(' ', line)
+    line = _EN_FURTHEST.sub(r'on the far \1', _EN_CLOSEST.sub(' ', line))
     for match in _EN_PLACE.finditer(line):
         position = join_positions(position, _place(match.group(1), lexicon))
     line = re.sub(r'\s+', ' ', _EN_PLACE.sub(' ', line)).strip()
