@@ -26,6 +26,7 @@ setup(
     ],
     install_requires=['setuptools'],
     extras_require={
+        'test': ['pytest', 'pytest-timeout', 'hypothesis'],
         'hub': ['transformers>=5.20,<6', 'sentencepiece>=0.2'],
         'fast': ['openvino'],
         'training': ['embreex', 'pybullet', 'matplotlib'],
