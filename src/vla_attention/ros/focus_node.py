@@ -42,6 +42,8 @@ REGISTERED = ('remap `depth` to the depth that is registered to the image (align
 SETTINGS = (
     Setting('depth_timeout', 3.0, 'Seconds without depth or regions after which diagnostics say so.',
             low=0.1, high=3600.0),
+    Setting('depth_memory', 1.0, 'Seconds that depth and colour are kept for the regions of their image, '
+            'which come later by the time that grounding takes.', low=0.1, high=10.0),
     Setting('slop', 0.02, 'Seconds by which the stamp of depth may differ from that of the image; half the '
             'period in which depth comes is the limit in any case.', low=0.0, high=1.0),
     Setting('target_frame', '', 'Frame for boxes, points and poses, through tf2 at the stamp of the image; '
@@ -94,8 +96,9 @@ class FocusNode(PerceptionNode):
         """Take regions, outlines, depth, camera and colour."""
         self._info: CameraInfo | None = None
         self._axes.clear()
-        self._matcher = StampMatcher('focus/regions', ('depth',), lambda: self.parameters['slop'],
-                                     self._missed)
+        self._matcher = StampMatcher(
+            'focus/regions', ('depth',), slop=lambda: self.parameters['slop'],
+            memory=lambda: self.parameters['depth_memory'], missed=self._missed)
         self._lift_worker = self.worker(self._work)
         for key, topic, hint in (('regions', 'focus/regions', 'is attention_node running?'),
                                  ('depth', 'depth', REGISTERED),
@@ -167,7 +170,8 @@ class FocusNode(PerceptionNode):
         elif topic == 'depth':
             self.complain(topic, f'{name} does not fit the image in time: the nearest stamp is '
                           f'{gap * 1e-6:.0f} ms away, slop is {self.parameters["slop"] * 1e3:.0f} ms '
-                          '(are the clocks of both in step?)')
+                          '(are the clocks of both in step? does grounding take longer than depth_memory, '
+                          f'{self.parameters["depth_memory"]:.1f} s?)')
         else:
             self.complain(topic, f'{name}: nothing with the stamp of focus/regions')
 
@@ -244,7 +248,8 @@ class FocusNode(PerceptionNode):
         else:
             region = lift(region, frame.depth, frame.intrinsics, frame.image)
         if region.no_3d:
-            self.complain(f'no 3-D of {name}', f'{name} ({region.phrase}) stays in 2-D: {region.no_3d}')
+            self.complain(f'no 3-D of {region.role}',
+                          f'{name} ({region.phrase}) stays in 2-D: {region.no_3d}')
         elif name in self._axes:
             region = turned_like(region, self._axes[name])
         return region

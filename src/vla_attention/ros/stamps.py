@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-QUEUE = 40          # messages of each topic that are kept: more than a second of a camera, for slow backends
+QUEUE = 300         # messages of each topic that are kept at most
 JUMP = 500_000_000  # nanoseconds that stamps may go back before that counts as a jump
 PATIENCE = 500_000_000  # nanoseconds that a reference waits, by the stamps of later ones
 
@@ -27,19 +27,21 @@ class StampMatcher:
     later one has come too: until then an exact one may still be on its way.
     """
 
-    def __init__(self, reference: str, near: Collection[str], slop: Callable[[], float],
-                 missed: Callable[[str, int | None], None]) -> None:
+    def __init__(self, reference: str, near: Collection[str], *, slop: Callable[[], float],
+                 memory: Callable[[], float], missed: Callable[[str, int | None], None]) -> None:
         """Make a matcher; any thread may put.
 
         :param reference: the topic that each match is for; when a newer one matches, older ones are dropped.
         :param near: the topics that need not match exactly.
         :param slop: the farthest that a near one may be, in seconds.
+        :param memory: how long messages are kept, in seconds of their stamps.
         :param missed: told the topic that a dropped reference lacked, and how many nanoseconds away its
             nearest message was (None: there was none).
         """
         self._reference = reference
         self._near = near
         self._slop = slop
+        self._memory = memory
         self._missed = missed
         self._lock = threading.Lock()
         self._queues: dict[str, OrderedDict[int, Any]] = {}
@@ -59,11 +61,13 @@ class StampMatcher:
                 if topic == self._reference:
                     self._waiting.clear()
             queue[stamp] = message
-            while len(queue) > QUEUE:
+            oldest = stamp - self._memory() * 1e9
+            while len(queue) > QUEUE or next(iter(queue)) < oldest:
                 queue.popitem(last=False)
             if topic == self._reference:
                 self._waiting[stamp] = needed
-                self._give_up([have for have in self._waiting if have < stamp - PATIENCE])
+                self._give_up([have for have in self._waiting
+                               if have < stamp - PATIENCE or have not in queue])
             return self._match()
 
     def find(self, topic: str, stamp: int) -> Any | None:
