@@ -16,6 +16,7 @@ import torch
 from vla_attention.grounding.attention_maps import AttentionMaps
 from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.embedded_model import WEIGHTS, load_model
+from vla_attention.grounding.reference import all_phrases
 from vla_attention.grounding.scene import Answer, Scene
 from vla_attention.grounding.word_queries import WordQueries, make_queries
 from vla_attention.language import Phrase, parse_phrase
@@ -36,24 +37,18 @@ class EmbeddedBackend:
     """Grounds phrases with the weights that the package carries."""
 
     def __init__(self, weights: str | Path | None = None, device: str = 'cpu', engine: str = 'auto', *,
-                 looks: int = 1, longest: int = LONGEST, threads: int = 0) -> None:
+                 longest: int = LONGEST, threads: int = 0) -> None:
         """Load the weights.
 
         :param weights: a safetensors file; the package's own when None.
         :param device: a torch device.
         :param engine: what runs the network: 'torch', 'openvino' (CPU), or 'auto', the faster of those there.
-        :param looks: how often to look: 1 at the whole image, each one more closely at a part of it where
-            the answer is unsure or small (and takes as long again).
         :param longest: pixels of the longer side that the model sees; less is faster and sees less.
         :param threads: of the engine; 0 leaves it to the engine.
         :raises BackendError: the weights or the engine cannot be had; the message says why.
-        :raises ValueError: ``looks`` below 1.
         """
-        if looks < 1:
-            raise ValueError(f'looks must be at least 1, got {looks}')
         self.name = 'embedded'
         self.device = device
-        self.looks = looks
         self.longest = longest
         self._model = load_model(Path(weights) if weights is not None else WEIGHTS)
         try:
@@ -67,7 +62,7 @@ class EmbeddedBackend:
     def encode(self, phrases: Sequence[str]) -> EncodedPhrases:
         """Take P phrases apart and look their words up."""
         parsed = tuple(parse_phrase(text) for text in phrases)
-        kinds = dict.fromkeys(part.kind for phrase in parsed for part in _chain(phrase))
+        kinds = dict.fromkeys(part.kind for phrase in parsed for part in all_phrases(phrase))
         return EncodedPhrases(tuple(phrases), parsed, make_queries(self._model, tuple(kinds)))
 
     def attend(self, image: np.ndarray, encoded: EncodedPhrases) -> AttentionMaps:
@@ -79,7 +74,7 @@ class EmbeddedBackend:
         check_image(image)
         with _one_thread(self._engine.name == 'openvino'):
             scene = Scene(self._model, self._engine, fit(image, self.longest), image, encoded.queries)
-            answers = [scene.look_for(phrase, self.looks) for phrase in encoded.phrases]
+            answers = [scene.look_for(phrase) for phrase in encoded.phrases]
         return _as_maps(encoded, answers, (image.shape[1], image.shape[0]))
 
 
@@ -94,14 +89,6 @@ def _as_maps(encoded: EncodedPhrases, answers: list[Answer], size: tuple[int, in
         word_texts=tuple(answer.word_texts for answer in answers),
         masks=np.stack([answer.mask for answer in answers]),
         boxes=tuple(answer.boxes for answer in answers))
-
-
-def _chain(phrase: Phrase) -> list[Phrase]:
-    """Return a phrase, its reference, the reference's reference and so on."""
-    chain = [phrase]
-    while chain[-1].reference is not None:
-        chain.append(chain[-1].reference)
-    return chain
 
 
 class _one_thread:  # noqa: N801 (used as a function)

@@ -21,6 +21,7 @@ from vla_attention.grounding.proposals import (
     merge,
     paint,
 )
+from vla_attention.grounding.reference import references_of
 from vla_attention.grounding.resolve import Resolution, resolve_parts
 from vla_attention.grounding.word_queries import WordQueries, attend
 from vla_attention.language import Phrase
@@ -29,7 +30,13 @@ from vla_attention.vision.engine import Engine
 from vla_attention.vision.image import PATCH
 
 MOST_BOXES = 10
+ATTENTION_SHARE = 0.3   # of the attention in the map of a kind, beside the match of each patch by itself
+# match logit at which a thing is as likely in view as not. Set low: in photographs of kinds of places that
+# were not trained on, things that are there match less well, and a thing wrongly refused costs more than a doubt
+PRESENCE_EVEN = -2.8
+PRESENCE_SLOPE = 1.5
 COLOUR_FULL = 0.45      # share of a box's middle that is of a colour in things of that colour
+COLOUR_DOUBT = 0.45     # what is left of the presence of a thing of which none has the colour
 COLOUR_LEAST = 0.02     # what a candidate without any of the colour keeps of its score
 
 
@@ -66,7 +73,7 @@ class Scene:
         self.small = cv2.resize(seen, self.fine, interpolation=cv2.INTER_AREA)
         self._colours: dict[tuple[str, ...], np.ndarray] = {}
 
-    def look_for(self, phrase: Phrase, looks: int = 1) -> Answer:
+    def look_for(self, phrase: Phrase) -> Answer:
         """Find what a phrase means."""
         kind, presence = self.kind_map(phrase.kind)
         colour = self.colour_map(phrase.colours)
@@ -79,17 +86,18 @@ class Scene:
         score = parts.score
         order = np.argsort(-score)[:MOST_BOXES]
         if phrase.colours and len(score):
-            presence *= float(in_colour[order[0]]) ** 0.5
+            presence *= COLOUR_DOUBT + (1 - COLOUR_DOUBT) * float(in_colour[order[0]])
         return self.answer(phrase, kind, colour, candidates, parts, order, presence)
 
     def kind_map(self, kind: str) -> tuple[np.ndarray, float]:
         """Return how well patches fit a kind, (rows, cols) with peak 1, and how probably it is in view."""
         word = self.queries.kinds.index(kind)
         attention, match = self.attention[word], self.match[word]
-        score = np.sqrt(attention / attention.max() * _sigmoid(match) / _sigmoid(match.max()))
+        fits = _sigmoid(match) / _sigmoid(match.max())
+        score = (attention / attention.max()) ** ATTENTION_SHARE * fits ** (1 - ATTENTION_SHARE)
         if kind in ('', 'object'):
             score = score * self.objectness / self.objectness.max()
-        presence = float(_sigmoid(1.5 * match.max() + 4.5)) * self.queries.trust[word]
+        presence = float(_sigmoid(PRESENCE_SLOPE * (match.max() - PRESENCE_EVEN))) * self.queries.trust[word]
         return (score / score.max()).reshape(self.grid[::-1]).astype(np.float32), presence
 
     def colour_map(self, colours: tuple[str, ...]) -> np.ndarray:
@@ -120,7 +128,8 @@ class Scene:
         """Judge the candidates by all that the phrase says."""
         references = None
         if phrase.relation and phrase.reference is not None:
-            references = self.look_for(phrase.reference).boxes
+            found = [self.look_for(reference).boxes for reference in references_of(phrase)]
+            references = np.concatenate(found)
         else:
             phrase = replace(phrase, relation='')       # of a destination: the thing itself is looked for
         boxes = np.concatenate([self.to_image(candidates.boxes), candidates.kind[:, None]], axis=1)

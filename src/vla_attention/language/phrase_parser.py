@@ -33,6 +33,9 @@ _EN_PLACE = re.compile(
     r'(?: (?:corner|edge|side|end|hand side|half|part))?)'
     r'(?: of (?:the )?(?:image|picture|photo|scene|view|table|desk|frame|screen|row|workspace|counter))?'
     r'(?! of\b)(?! (?:the|a|an) )\b')
+_EN_EMPHASIS = re.compile(r'\b(?:right|just|directly|immediately) '
+                          r'(?=(?:behind|next to|in front of|beside|under|above|below|on top of|near)\b)')
+_EN_MEASURES = ('slice', 'piece', 'pair', 'bunch', 'loaf', 'head', 'ear', 'kind', 'set')
 _EN_CLOSEST = re.compile(r'\b(?:(closest|nearest|near|close|closer)|(farthest|furthest|far|away)) '
                          r'(?:to|from) (?:the )?(?:camera|us|me|you|viewer|robot)\b')
 _EN_FURTHEST = re.compile(r'\b(?:furthest|farthest) (?:to|on) the (left|right)\b')
@@ -142,6 +145,7 @@ def _english(text: str) -> Phrase:
     lexicon = load_lexicon()
     words = re.findall(r"[\w'-]+", text.lower().replace('\u2019', "'"))
     line = ' '.join(words)
+    line = _EN_EMPHASIS.sub('', line)
     position = ''
     for near, far in _EN_CLOSEST.findall(line):
         position = 'frontmost' if near else 'backmost' if far else ''
@@ -198,7 +202,8 @@ def _content(line: str) -> list[str]:
         for start in range(cut):
             if lexicon.lookup('kinds', ' '.join(whole[start:]), 'en'):
                 return whole
-        whole = whole[:cut]         # "glass of water", "pile of plates": the head stands in front
+        # "slice of cake" is cake; of "glass of water" and "pile of plates" the head stands in front
+        whole = whole[cut + 1:] if whole[cut - 1] in _EN_MEASURES else whole[:cut]
     cut = next((i for i, word in enumerate(whole) if word in _EN_CLAUSE), len(whole))
     return [word for word in whole[:cut] if word != 'of']
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import warnings
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,7 +47,10 @@ class OpenVinoEngine:
     name = 'openvino'
 
     def __init__(self, model: nn.Module, threads: int = 0, most_sizes: int = 4) -> None:
-        """Take the model; compilation waits for the first image.
+        """Take the model; export and compilation wait for the first image.
+
+        The exported graph is kept under ``$XDG_CACHE_HOME/vla_attention`` (``~/.cache`` by default), named
+        after the weights, so that the next start finds it.
 
         :param threads: how many to use; 0 leaves it to OpenVINO.
         :param most_sizes: compiled models kept, the latest sizes.
@@ -52,6 +59,7 @@ class OpenVinoEngine:
         self.threads = threads
         self.most_sizes = most_sizes
         self._compiled: dict[tuple[int, int], Any] = {}
+        self._digest: str | None = None
 
     def __call__(self, image: np.ndarray) -> tuple[Tensor, ...]:
         """Run the model on one image (H, W, 3) uint8 RGB; the first of a size compiles it."""
@@ -66,17 +74,46 @@ class OpenVinoEngine:
 
     def _compile(self, image: np.ndarray) -> Any:
         import openvino
-        example = as_tensor(image)
-        converted = openvino.convert_model(self.model, example_input=example, input=[tuple(example.shape)])
+        converted = self._exported(as_tensor(image))
         # the picture goes in as it comes from a camera; the conversion becomes part of the graph
         steps = openvino.preprocess.PrePostProcessor(converted)
         steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout('NHWC'))
         steps.input().preprocess().convert_element_type(openvino.Type.f32)
         steps.input().model().set_layout(openvino.Layout('NCHW'))
-        options: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY'}
+        # bf16, which OpenVINO takes by itself where the CPU has it, moves boxes by pixels and flips ties
+        options: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'f32'}
         if self.threads:
             options['INFERENCE_NUM_THREADS'] = self.threads
         return openvino.Core().compile_model(steps.build(), 'CPU', options).create_infer_request()
+
+
+    def _exported(self, example: Tensor) -> Any:
+        """Return the model as OpenVINO's graph: out of the cache, or exported now and put there."""
+        import openvino
+        if self._digest is None:
+            digest = hashlib.sha256(openvino.__version__.encode())
+            for name, tensor in sorted(self.model.state_dict().items()):
+                digest.update(name.encode() + tensor.numpy().tobytes())
+            self._digest = digest.hexdigest()[:24]
+        folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'vla_attention'
+        path = folder / f'{self._digest}_{example.shape[3]}x{example.shape[2]}.xml'
+        if path.exists():
+            try:
+                return openvino.Core().read_model(path)
+            except RuntimeError:        # cut short by a crash: written anew below
+                path.unlink(missing_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', torch.jit.TracerWarning)    # shape checks are for Python alone
+            graph = openvino.convert_model(self.model, example_input=example, input=[tuple(example.shape)])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part = folder / f'{path.stem}.{os.getpid()}.xml'
+            openvino.save_model(graph, part, compress_to_fp16=False)
+            part.with_suffix('.bin').replace(path.with_suffix('.bin'))
+            part.replace(path)
+        except OSError:                 # a home that cannot be written to costs the next start its time
+            pass
+        return graph
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
