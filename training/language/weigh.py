@@ -156,7 +156,7 @@ def main() -> None:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument('--count', type=int, default=3000)
+    options.add_argument('--count', type=int, default=700)
     options.add_argument('--seed', type=int, default=5)
     options.add_argument('--weights', default=str(WEIGHTS))
     given = options.parse_args()
