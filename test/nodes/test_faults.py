@@ -85,7 +85,7 @@ def test_malformed_images_by_the_thousand(looker, encoding, width, height, step,
     assert looker.seen + looker.health.counted('refused') == before + 1
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=300) | st.text('컵을 집어줘 pick up the cup\n\t\0\x07', max_size=60))
 def test_instruction_text_is_only_ever_data(parser_node, text):
     try:
@@ -93,7 +93,7 @@ def test_instruction_text_is_only_ever_data(parser_node, text):
     except UnicodeEncodeError:
         return  # no such text can come over DDS
     before = parser_node.health.counted('refused') + len(parser_node.told)
-    parser_node._take(String(data=text))
+    parser_node._read(String(data=text))
     assert parser_node.health.counted('refused') + len(parser_node.told) == before + 1
     if parser_node.told:
         json.dumps(parser_node.told[-1].to_dict())

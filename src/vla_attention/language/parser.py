@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,6 +29,17 @@ CONTROL = 'the text holds control characters'
 OTHER_LANGUAGE = 'the text is neither Korean nor English'
 NO_COMMAND = 'the text is no command that names something to look at'
 NOTHING_NAMED = 'the text names nothing to look at'
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: the model is too small to share, and threads that wait cost."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class InstructionParser:
@@ -63,7 +76,8 @@ class InstructionParser:
         language = language_of(text)
         if not language:
             return Instruction(text, reason=OTHER_LANGUAGE)
-        return self._attend(text, language)
+        with _one_thread():
+            return self._attend(text, language)
 
     @torch.inference_mode()
     def _attend(self, text: str, language: str) -> Instruction:

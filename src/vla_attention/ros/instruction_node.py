@@ -19,6 +19,8 @@ from vla_attention.ros.messages import write_floats, write_image
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
+WAITING = 8     # instructions that may wait; of a flood the last ones are read
+
 SETTINGS = (
     Setting('initial_instruction', '', 'Instruction (Korean or English) to begin with; empty: wait for one '
             'on `instruction`. Taken up when the node is activated.'),
@@ -47,6 +49,7 @@ class InstructionNode(PerceptionNode):
     def activate(self) -> None:
         """Take instructions; say the last one again where there was one before."""
         self._drawer = self.worker(self._draw)
+        self._reader = self.worker(self._read, slots=WAITING)
         topic = self.resolve_topic_name('instruction')
         self.health.expect('instruction', f'instruction on {topic}', timeout=None,
                            missing=f'no instruction yet on {topic}')
@@ -68,6 +71,10 @@ class InstructionNode(PerceptionNode):
 
     def _take(self, message: String) -> None:
         self.health.count('instructions')
+        if self._reader.put(message):
+            self.health.count('replaced')
+
+    def _read(self, message: String) -> None:
         refusal = self._refusal(message.data)
         if refusal:
             self.health.count('refused')

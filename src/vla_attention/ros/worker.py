@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 
 class NewestWorker:
-    """One waiting slot and one thread.
+    """A waiting slot (or a few) and one thread.
 
-    An item put in while another is in work waits; an item put in while one waits replaces it. So the
-    work is always on what is newest, and nothing queues up.
+    An item put in while another is in work waits; where all slots are taken, the oldest that waits makes
+    room. So with one slot the work is always on what is newest, and nothing queues up.
     """
 
-    def __init__(self, work: Callable[[Any], None], *, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, work: Callable[[Any], None], *, failed: Callable[[Exception], None],
+                 slots: int = 1) -> None:
         """Start the thread.
 
         :param work: called with each item, in the worker's thread.
         :param failed: called with what ``work`` raised; the worker goes on with the next item.
+        :param slots: how many items may wait.
         """
         self._work = work
         self._failed = failed
         self._ready = threading.Condition()
-        self._slot: list[Any] = []
+        self._waiting: deque[Any] = deque(maxlen=slots)
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name='newest-worker', daemon=True)
         self._thread.start()
@@ -31,8 +34,8 @@ class NewestWorker:
     def put(self, item: Any) -> bool:
         """Leave an item for the thread; return whether it replaced one that nobody had begun."""
         with self._ready:
-            replaced = bool(self._slot)
-            self._slot[:] = [item]
+            replaced = len(self._waiting) == self._waiting.maxlen
+            self._waiting.append(item)
             self._ready.notify()
         return replaced
 
@@ -40,7 +43,7 @@ class NewestWorker:
         """Finish the item in work, drop the one that waits; return whether the thread ended in time."""
         with self._ready:
             self._stopped = True
-            self._slot.clear()
+            self._waiting.clear()
             self._ready.notify()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
@@ -49,10 +52,10 @@ class NewestWorker:
     def _run(self) -> None:
         while True:
             with self._ready:
-                self._ready.wait_for(lambda: self._slot or self._stopped)
+                self._ready.wait_for(lambda: self._waiting or self._stopped)
                 if self._stopped:
                     return
-                item = self._slot.pop()
+                item = self._waiting.popleft()
             try:
                 self._work(item)
             except Exception as error:
