@@ -87,12 +87,9 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     words = vocabulary(learned)
     rows, runs = [], []
     for readout in READOUTS:
-        marks: list[dict[str, float]] = []
-        for seed in range(options.seeds):
-            model, seconds = train(readout, learned, words, epochs=options.epochs, seed=seed)
-            marks.append(_marks(test(model, held_out, words)))
-            runs.append({'readout': readout, 'seed': seed, 'cpu_s': seconds, **marks[-1]})
-            print(f'{readout}, seed {seed}: {marks[-1]["accuracy"]:.3f} in {seconds:.0f} s', file=sys.stderr)
+        marks = [train_and_test(readout, learned, held_out, words, options.epochs, seed)
+                 for seed in range(options.seeds)]
+        runs += marks
         rows.append({'readout': readout, **_mean_and_error(marks), 'parameters': _size(readout, len(words)),
                      **_cost(readout, len(words), options.frames)})
     _compare(rows)
@@ -102,6 +99,22 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / 'effect.json').write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     return result
+
+
+def train_and_test(readout: str, learned: Sequence[Example], held_out: Sequence[Example],
+                   words: dict[str, int], epochs: int, seed: int) -> dict[str, Any]:
+    """Return the marks of one training; a run that was done before on as many scenes is read back."""
+    size = f'{len(learned)}-{len(held_out)}-{epochs}-{seed}'
+    path = CACHE / 'runs' / f'{readout.replace(" ", "_")}-{size}.json'
+    if path.exists():
+        saved: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        return saved
+    model, seconds = train(readout, learned, words, epochs=epochs, seed=seed)
+    run = {'readout': readout, 'seed': seed, 'cpu_s': seconds, **_marks(test(model, held_out, words))}
+    print(f'{readout}, seed {seed}: {run["accuracy"]:.3f} in {seconds:.0f} s', file=sys.stderr)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(run), encoding='utf-8')
+    return run
 
 
 def _folder(options: argparse.Namespace, split: str) -> Path:
@@ -124,7 +137,7 @@ def _marks(choices: Sequence[Choice]) -> dict[str, float]:
     return marks
 
 
-def _mean_and_error(marks: Sequence[dict[str, float]]) -> dict[str, float]:
+def _mean_and_error(marks: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Return each mark's mean over trainings, and its standard error where there are several."""
     row = {}
     for name, _ in GROUPS:

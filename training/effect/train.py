@@ -14,8 +14,8 @@ from torch.nn import functional
 from training.effect.features import Asked, Example
 from training.effect.model import Chooser
 
-BATCH = 8               # scenes a step
-LEARNING_RATE = 1e-3
+BATCH = 4               # scenes a step
+LEARNING_RATE = 2e-3
 CROWDED, SIMPLE = 7, 4  # at least, at most so many things in view
 LONG, SHORT = 5, 3      # at least, at most so many words
 
