@@ -69,3 +69,15 @@ def test_old_messages_are_let_go(matcher):
     matcher.put('depth', 100 * MS, 'old')
     matcher.put('depth', 1200 * MS, 'new')
     assert matcher.find('depth', 100 * MS) is None and matcher.find('depth', 1200 * MS) == 'new'
+
+
+def test_a_slow_reference_lengthens_the_memory():
+    matcher = StampMatcher('regions', ('depth',), slop=lambda: 0.02, memory=lambda: 5.0,
+                           missed=lambda topic, gap: None)
+    matched = []
+    for time in range(0, 12000, 100):       # regions come 3 s after their image
+        matcher.put('depth', time * MS, time)
+        if time >= 3000:
+            match = matcher.put('regions', (time - 3000) * MS, time, ['depth'])
+            matched += [match['depth']] if match else []
+    assert matched[0] <= 3500 and matched[-1] == 8900 and len(matched) > 50

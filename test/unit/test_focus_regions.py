@@ -132,6 +132,19 @@ def test_numbers_stay_with_things_that_move_and_pass():
     assert len(numbers) == 1
 
 
+def test_an_apple_on_a_plate_is_not_taken_for_the_plate():
+    rng = np.random.default_rng(0)
+    tracker = Tracker(0.5)
+    numbers = []
+    for frame in range(60):
+        x, y = 200 + 4 * frame + rng.normal(0, 6, 2)
+        plate, apple = seen(x, y, radius=60), seen(*(220 + 4 * frame + rng.normal(0, 6, 2)), radius=25)
+        order = [plate, apple] if frame % 2 else [apple, plate]
+        tracks = [region.track for region in tracker.update(order, frame / 10)]
+        numbers.append(tracks if frame % 2 else tracks[::-1])
+    assert all(each == numbers[0] for each in numbers)
+
+
 def test_smoothing_takes_noise_away_without_lag():
     rng = np.random.default_rng(0)
     tracker = Tracker(0.7)

@@ -89,9 +89,10 @@ class Tracker:
         for index, region in enumerate(regions):
             for track in self._tracks:
                 if (region.role, region.phrase) == (track.region.role, track.region.phrase):
-                    gap = _gap(np.asarray(region.box), track.expected(time))
-                    if gap < REACH:
-                        pairs.append((gap, index, track))
+                    box, expected = np.asarray(region.box), track.expected(time)
+                    gap = _gap(box, expected)
+                    if gap < REACH:     # of two that are as near (an apple on a plate), the one of like size
+                        pairs.append((gap + _unlike(box, expected), index, track))
         matches: dict[int, _Track] = {}
         taken: set[int] = set()
         for _, index, track in sorted(pairs, key=lambda pair: pair[0]):
@@ -164,3 +165,9 @@ def _gap(one: np.ndarray, other: np.ndarray) -> float:
     """Return the distance of the centres of two boxes in mean sides of both."""
     distance = np.hypot(*((one[:2] + one[2:] - other[:2] - other[2:]) / 2))
     return float(distance) / ((_side(one) + _side(other)) / 2)
+
+
+def _unlike(one: np.ndarray, other: np.ndarray) -> float:
+    """Return how much the sides of two boxes differ: 0 equal, 0.7 where each is twice the other's."""
+    sides, others = np.maximum(one[2:] - one[:2], 1), np.maximum(other[2:] - other[:2], 1)
+    return float(np.abs(np.log(sides / others)).mean())

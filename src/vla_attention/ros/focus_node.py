@@ -42,8 +42,8 @@ REGISTERED = ('remap `depth` to the depth that is registered to the image (align
 SETTINGS = (
     Setting('depth_timeout', 3.0, 'Seconds without depth or regions after which diagnostics say so.',
             low=0.1, high=3600.0),
-    Setting('depth_memory', 1.0, 'Seconds that depth and colour are kept for the regions of their image, '
-            'which come later by the time that grounding takes.', low=0.1, high=10.0),
+    Setting('depth_memory', 5.0, 'Seconds that depth and colour are kept at most for the regions of their '
+            'image, which come later by the time that grounding takes.', low=0.1, high=60.0),
     Setting('slop', 0.02, 'Seconds by which the stamp of depth may differ from that of the image; half the '
             'period in which depth comes is the limit in any case.', low=0.0, high=1.0),
     Setting('target_frame', '', 'Frame for boxes, points and poses, through tf2 at the stamp of the image; '

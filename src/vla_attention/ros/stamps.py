@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 QUEUE = 300         # messages of each topic that are kept at most
+LEAST_MEMORY = 500_000_000  # nanoseconds that messages are kept at least
 JUMP = 500_000_000  # nanoseconds that stamps may go back before that counts as a jump
 PATIENCE = 500_000_000  # nanoseconds that a reference waits, by the stamps of later ones
 
@@ -34,7 +35,8 @@ class StampMatcher:
         :param reference: the topic that each match is for; when a newer one matches, older ones are dropped.
         :param near: the topics that need not match exactly.
         :param slop: the farthest that a near one may be, in seconds.
-        :param memory: how long messages are kept, in seconds of their stamps.
+        :param memory: how long messages are kept at most, in seconds of their stamps; they are kept half as
+            long again as the reference has been late of late.
         :param missed: told the topic that a dropped reference lacked, and how many nanoseconds away its
             nearest message was (None: there was none).
         """
@@ -42,6 +44,7 @@ class StampMatcher:
         self._near = near
         self._slop = slop
         self._memory = memory
+        self._late = 0.0        # nanoseconds by which the reference has come later than near topics
         self._missed = missed
         self._lock = threading.Lock()
         self._queues: dict[str, OrderedDict[int, Any]] = {}
@@ -61,7 +64,10 @@ class StampMatcher:
                 if topic == self._reference:
                     self._waiting.clear()
             queue[stamp] = message
-            oldest = stamp - self._memory() * 1e9
+            if topic == self._reference:
+                newest = [next(reversed(self._queues[name])) for name in self._near if self._queues.get(name)]
+                self._late = max([0.95 * self._late] + [float(have - stamp) for have in newest])
+            oldest = stamp - min(self._memory() * 1e9, max(LEAST_MEMORY, 1.5 * self._late))
             while len(queue) > QUEUE or next(iter(queue)) < oldest:
                 queue.popitem(last=False)
             if topic == self._reference:
