@@ -35,8 +35,8 @@ MOST_WORDS = 30
 
 
 @torch.inference_mode()
-def occlusion_weights(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
-    """Return the weight of each piece, (T,) 0..1, by leaving each out in turn.
+def losses_without(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
+    """Return how much of the answer goes with each piece, (T,), by leaving each out in turn.
 
     :param pieces: [start, end) of each; the pieces of what remains are kept as they are.
     """
@@ -58,7 +58,12 @@ def occlusion_weights(network: LanguageNetwork, text: str, pieces: list[tuple[in
         moved += (before[:, :, others] - heads[index + 1, :, : count - 1, : count - 1]).abs().sum() / 2
         moved += before[:, :, index].sum() / 2
         lost[index] = own + moved
-    return (lost / lost.max().clamp(min=1e-6)).sqrt()
+    return lost
+
+
+def occlusion_weights(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
+    """Return the weight of each piece, (T,) 0..1: sqrt(D_i / max_j D_j)."""
+    return _weights(losses_without(network, text, pieces))
 
 
 def _without(text: str, pieces: list[tuple[int, int]], index: int) -> tuple[str, list[tuple[int, int]]]:
@@ -97,11 +102,11 @@ def _answers(
     return roles, avoid, answer.attention[:, : len(HEADS)]
 
 
-def word_states(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
-    """Return what the weight output sees of each piece, (T, hidden_dim)."""
+def weighed_words(network: LanguageNetwork, text: str, pieces: list[tuple[int, int]]) -> Tensor:
+    """Return what the weight output sees of each piece, (T, channels)."""
     kept: list[Tensor] = []
-    hook = network.word_norm.register_forward_hook(
-        lambda module, inputs, output: kept.append(output[0].detach())
+    hook = network.weigh.register_forward_hook(
+        lambda module, inputs, output: kept.append(inputs[0][0].clone())
     )
     characters = torch.from_numpy(encode(text)).unsqueeze(0)
     bounds, piece = piece_tensors(pieces, len(text))
@@ -122,26 +127,26 @@ def teach(network: LanguageNetwork, count: int, seed: int) -> dict[str, float]:
         for row in islice(samples(seed, negatives_too=False), count * 2)
         if 2 < len(row.pieces) <= MOST_WORDS
     ][:count]
-    states, weights = [], []
+    seen, lost = [], []
     for row in tqdm(rows, unit='command', disable=None):
-        weights.append(occlusion_weights(network, row.text, row.pieces).clone())
-        states.append(word_states(network, row.text, row.pieces))
+        lost.append(losses_without(network, row.text, row.pieces).clone())
+        seen.append(weighed_words(network, row.text, row.pieces))
     split = len(rows) - len(rows) // 10
-    x, y = torch.cat(states[:split]), torch.cat(weights[:split])
-    optimizer = torch.optim.AdamW(network.weigh.parameters(), lr=2e-3)
+    x, y = torch.cat(seen[:split]), torch.cat(lost[:split]).sqrt()
+    optimizer = torch.optim.AdamW(network.weigh.parameters(), lr=3e-3)
     steps = 60 * (len(x) // 512 + 1)
     order = random.Random(seed)
     for step in range(steps):
         for group in optimizer.param_groups:
-            group['lr'] = 2e-3 * (1 - step / steps)
+            group['lr'] = 3e-3 * (1 - step / steps)
         part = torch.tensor(order.sample(range(len(x)), k=min(512, len(x))))
-        loss = functional.mse_loss(torch.sigmoid(network.weigh(x[part]).squeeze(-1)), y[part])
+        loss = functional.mse_loss((network.weigh(x[part]).squeeze(-1) + 1e-6).sqrt(), y[part])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        given = torch.sigmoid(network.weigh(torch.cat(states[split:])).squeeze(-1))
-    true = torch.cat(weights[split:])
+        given = torch.cat([_weights(network.weigh(part).squeeze(-1)) for part in seen[split:]])
+    true = torch.cat([_weights(part) for part in lost[split:]])
     correlation = torch.corrcoef(torch.stack((given, true)))[0, 1]
     return {
         'commands': len(rows),
@@ -149,6 +154,10 @@ def teach(network: LanguageNetwork, count: int, seed: int) -> dict[str, float]:
         'mean_error': round(float((given - true).abs().mean()), 4),
         'correlation': round(float(correlation), 4),
     }
+
+
+def _weights(lost: Tensor) -> Tensor:
+    return (lost / lost.max().clamp(min=1e-6)).sqrt()
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from vla_attention.attention import MultiHeadAttention
 from vla_attention.language.characters import SYLLABLE_BUCKETS, SYMBOLS
-from vla_attention.language.instruction import ROLES
+from vla_attention.language.instruction import HEADS, ROLES
 
 LABELS = 1 + 2 * len(ROLES)
 """0 outside; 1 + 2 r where a span of role r begins, 2 + 2 r inside it."""
@@ -119,7 +119,8 @@ class LanguageNetwork(nn.Module):
         self.labels = nn.Linear(hidden_dim, LABELS + 1)
         self.kind = nn.Linear(2 * hidden_dim, KINDS)
         self.word_norm = nn.LayerNorm(hidden_dim)
-        self.weigh = nn.Sequential(nn.Linear(hidden_dim, 64), nn.GELU(), nn.Linear(64, 1))
+        self.weigh = nn.Sequential(nn.Linear(hidden_dim + 2 * len(HEADS), 64), nn.GELU(), nn.Linear(64, 1),
+                                   nn.Softplus())
 
     def cut(self, states: Tensor) -> Tensor:
         """Return logits (B, L): a new piece starts at this character."""
@@ -147,8 +148,9 @@ class LanguageNetwork(nn.Module):
         count = exists.sum(1, keepdim=True).clamp(min=1)
         mean = (words * exists.unsqueeze(-1)).sum(1) / count
         peak = words.masked_fill(~exists.unsqueeze(-1), -1e4).amax(1)
+        loss = self.weigh(weighed(words, attention)).squeeze(-1) * exists
         return Answer(scores[..., :LABELS], scores[..., LABELS], self.kind(torch.cat((mean, peak), -1)),
-                      attention, torch.sigmoid(self.weigh(words.detach()).squeeze(-1)))
+                      attention, (loss / loss.amax(1, keepdim=True).clamp(min=1e-6)).sqrt())
 
     def _pool(self, states: Tensor, bounds: Tensor) -> Tensor:
         """First, last and mean character of each piece -> (B, T, hidden_dim)."""
@@ -157,6 +159,19 @@ class LanguageNetwork(nn.Module):
         total = _take(sums, last + 1) - _take(sums, first)
         mean = total / (last - first + 1).unsqueeze(-1)
         return self.pool(torch.cat((_take(states, first), _take(states, last), mean), -1))
+
+
+def weighed(words: Tensor, attention: Tensor) -> Tensor:
+    """Return what a word's weight is told from: its state, what its named heads give and get; no gradients.
+
+    :param words: (B, T, hidden_dim).
+    :param attention: (B, heads, T, T).
+    :returns: (B, T, hidden_dim + 2 len(HEADS)).
+    """
+    named = attention[:, :len(HEADS)].detach()
+    own = named.diagonal(dim1=-2, dim2=-1)
+    got = named.sum(-2) - own
+    return torch.cat((words.detach(), (1 - own).transpose(1, 2), got.transpose(1, 2)), -1)
 
 
 def _take(states: Tensor, index: Tensor) -> Tensor:

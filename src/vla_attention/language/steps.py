@@ -10,7 +10,8 @@ import numpy as np
 from vla_attention.language.instruction import Step
 from vla_attention.language.spans import Span
 
-LINKED = 0.3    # attention from which on a word belongs to a verb, though another may have more of it
+LINKED = 0.3    # attention from which on a word belongs to a verb
+SHARED = 0.42   # attention from which on a target belongs to a verb, though another has more of it
 
 
 @dataclass
@@ -103,7 +104,7 @@ def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]]
         return [before[-1] if before else after[0]]
     if span.role != 'target':
         return [best]
-    return [index for index, value in enumerate(pull) if value >= LINKED]
+    return [index for index, value in enumerate(pull) if index == best or value >= SHARED]
 
 
 def _order(verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray) -> list[int]:
