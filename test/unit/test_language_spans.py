@@ -56,7 +56,8 @@ def _steps(text, marks, links, order=(), avoid=''):
     starts = [sum(len(word) + 1 for word in words[:index]) for index in range(len(words))]
     pieces = [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
     spans = [Span(*pieces[words.index(word)], role) for word, role in marks.items()]
-    heads = {name: np.eye(len(words), dtype=np.float32) for name in ('argument', 'cause', 'action_order')}
+    heads = {name: np.eye(len(words), dtype=np.float32)
+             for name in ('argument', 'cause', 'action_order', 'time')}
     for pairs, names in ((links.items(), ('argument', 'cause')), (order, ('action_order',))):
         for query, key in pairs:
             for name in names:
@@ -85,11 +86,30 @@ def test_a_verb_with_nothing_at_all_has_the_target_of_the_next():
 def test_before_and_after_change_the_order():
     marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
     links = {'box': 'close', 'pen': 'put'}
-    text = 'before you close box put pen'
+    text = 'so you close box put pen'
     assert [step.action for step in _steps(text, marks, links, [('put', 'close')])] == ['put', 'close']
     assert [step.action for step in _steps(text, marks, links, [('close', 'put')])] == ['close', 'put']
     both = [('put', 'close'), ('close', 'put')]     # a circle: the order of the text
     assert [step.action for step in _steps(text, marks, links, both)] == ['close', 'put']
+
+
+@pytest.mark.parametrize(('text', 'order'), [
+    ('before close box put pen', ['put', 'close']), ('put pen before close box', ['put', 'close']),
+    ('after close box put pen', ['close', 'put']), ('put pen after close box', ['close', 'put']),
+    ('put pen and after that close box', ['put', 'close']), ('put pen but first close box', ['close', 'put']),
+    ('put pen before that close box', ['close', 'put'])])
+def test_order_words_say_which_comes_first(text, order):
+    marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
+    assert [step.action for step in _steps(text, marks, {'box': 'close', 'pen': 'put'})] == order
+
+
+def test_korean_order_words_stand_behind_their_verb_or_before_the_next():
+    marks = {'닫기': 'action', '상자를': 'target', '넣어': 'action', '펜을': 'target'}
+    links = {'상자를': '닫기', '펜을': '넣어'}
+    steps = _steps('상자를 닫기 전에 펜을 넣어', marks, links)
+    assert [step.action for step in steps] == ['넣어', '닫기']
+    steps = _steps('상자를 닫기 그 전에 펜을 넣어', marks, links)
+    assert [step.action for step in steps] == ['넣어', '닫기']
 
 
 def test_a_split_verb_is_one_action_and_targets_are_steps_each():

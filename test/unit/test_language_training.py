@@ -131,4 +131,4 @@ def test_weights_are_those_of_leaving_words_out():
             pieces = [(token.start, token.end) for token in parsed.tokens]
             true += occlusion_weights(parser.network, parsed.text, pieces).tolist()
             given += [token.weight for token in parsed.tokens]
-    assert np.corrcoef(given, true)[0, 1] > 0.85
+    assert np.corrcoef(given, true)[0, 1] > 0.75

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vla_attention.language.instruction import Step
+from vla_attention.language.order_words import turns_of
 from vla_attention.language.spans import Span
 
 LINKED = 0.3    # attention from which on a word belongs to a verb
@@ -34,7 +35,7 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
 
     :param spans: in the order of the text.
     :param pieces: [start, end) of each of the T tokens.
-    :param heads: "argument", "cause" and "action_order", each (T, T), rows sum to 1.
+    :param heads: "argument", "cause", "time" and "action_order", each (T, T), rows sum to 1.
     :param avoid: (L,) bool: the character is part of what must not be done or touched.
     """
     inside = {span: [index for index, (start, end) in enumerate(pieces)
@@ -50,7 +51,9 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
         links = heads['cause' if span.role == 'manner' else 'argument']
         for index in _owners(span, verbs, inside, links, language):
             verbs[index].arguments.setdefault(span.role, []).append(span)
-    steps = [step for index in _order(verbs, inside, heads['action_order'])
+    tokens = [[piece for span in verb.spans for piece in inside[span]] for verb in verbs]
+    order = _order(verbs, tokens, heads['action_order'], turns_of(text, pieces, heads['time'], tokens))
+    steps = [step for index in order
              for step in _steps_of(text, verbs, index)]
     if loose:
         steps += _without_verb(text, loose)
@@ -107,12 +110,14 @@ def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]]
     return [index for index, value in enumerate(pull) if index == best or value >= SHARED]
 
 
-def _order(verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray) -> list[int]:
+def _order(verbs: Sequence[_Verb], tokens: Sequence[Sequence[int]], links: np.ndarray,
+           turns: set[tuple[int, int]]) -> list[int]:
     """Return the verbs in the order of execution: the text's, unless "before" or "after" changes it."""
     wanted = [index for index, verb in enumerate(verbs) if not verb.avoid]
-    keys = {index: [piece for span in verbs[index].spans for piece in inside[span]] for index in wanted}
     follows = {(first, second) for first in wanted for second in wanted
-               if first != second and _pull(keys[first], keys[second], links) > 0.5}
+               if first != second and _pull(tokens[first], tokens[second], links) > 0.5}
+    # what a word like "before" says outright counts more than what the head makes of the two
+    follows = {pair for pair in follows if pair[::-1] not in turns} | turns
     order: list[int] = []
     rest = list(wanted)
     while rest:
