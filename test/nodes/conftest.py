@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -25,8 +26,20 @@ try:
 except ImportError:
     collect_ignore_glob = ['test_*.py']  # no ROS 2 here: nothing of this folder can run
 
-# domains 20 to 39; several runs on one machine take different ones
-DOMAINS = itertools.count(os.getpid())
+DOMAINS = range(20, 39)     # 39 is for nodes within the test's own process
+
+
+def free_domain() -> tuple[int, IO]:
+    """Return a domain that no other run on this machine uses, and the lock that says so while it is open."""
+    while True:
+        for domain in DOMAINS:
+            lock = (Path(tempfile.gettempdir()) / f'vla_attention_test_domain_{domain}').open('w')
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return domain, lock
+            except BlockingIOError:
+                lock.close()
+        time.sleep(0.1)
 
 
 class Process:
@@ -63,7 +76,7 @@ class Graph:
     """A node of the test's own, and the processes that it started."""
 
     def __init__(self) -> None:
-        self.domain = 20 + next(DOMAINS) % 20
+        self.domain, self._lock = free_domain()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=self.domain)
         self.node = rclpy.create_node('tester', context=self._context)
@@ -122,6 +135,7 @@ class Graph:
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
+        self._lock.close()
         return statuses
 
 

@@ -239,4 +239,5 @@ def test_health_tells_rate_latency_backend_and_device(stack):
         return status if new else None
     status = stack.graph.wait(told)
     assert (status['backend'], status['device'], status['state']) == ('embedded', 'cpu', 'active')
+    assert 'sha256' in status['weights'] and status['engine']
     assert float(status['rate (Hz)']) > 0 and float(status['latency p50 (ms)']) > 0

@@ -50,7 +50,8 @@ class EmbeddedBackend:
         self.name = 'embedded'
         self.device = device
         self.longest = longest
-        self._model = load_model(Path(weights) if weights is not None else WEIGHTS)
+        self.weights = Path(weights) if weights is not None else WEIGHTS
+        self._model = load_model(self.weights)
         try:
             self._engine = make_engine(self._model.sight, engine, device, threads)
         except (ImportError, RuntimeError, ValueError) as error:

@@ -97,6 +97,7 @@ class AttentionNode(ImageNode):
         self.health.hardware_id = f'{backend.name} on {backend.device}'
         self.health.fact('backend', backend.name)
         self.health.fact('device', backend.device)
+        self.health.fact('engine', getattr(backend, 'engine', 'torch'))
         self.health.fact('weights', _fingerprint(getattr(backend, 'weights', self.parameters['weights'])))
 
         self._saliency = self.output(Image, 'attention/saliency')
@@ -146,6 +147,8 @@ class AttentionNode(ImageNode):
             options['weights' if name == 'embedded' else 'model'] = self.parameters['weights']
         if self.parameters['device'] != 'auto':
             options['device'] = self.parameters['device']
+        if self.parameters['threads'] and name == 'embedded':
+            options['threads'] = self.parameters['threads']  # of its engine, which need not be torch
         return make_backend(name, **options)
 
     # ---- input
