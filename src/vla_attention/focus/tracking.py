@@ -90,7 +90,7 @@ class Tracker:
             for track in self._tracks:
                 if (region.role, region.phrase) == (track.region.role, track.region.phrase):
                     box, expected = np.asarray(region.box), track.expected(time)
-                    gap = _gap(box, expected)
+                    gap = min(_gap(box, expected), _gap(box, track.edges))
                     if gap < REACH:     # of two that are as near (an apple on a plate), the one of like size
                         pairs.append((gap + _unlike(box, expected), index, track))
         matches: dict[int, _Track] = {}
@@ -115,7 +115,7 @@ class Tracker:
         expected = track.expected(time)
         surprise = np.asarray(region.box) - expected
         if keep == 0 or passed <= 0 or np.abs(surprise).max() > SUDDEN * _side(expected):
-            track.speed = (np.asarray(region.box) - track.edges) / passed if passed > 0 else np.zeros(4)
+            track.speed = np.zeros(4)       # a part of it appeared or was hidden: that is no motion
             track.edges = np.array(region.box, float)
             track.outline = _inside(region).astype(np.float32)
             track.region = replace(region, track=track.number)
