@@ -202,8 +202,8 @@ def test_a_number_outlives_a_short_gap_but_not_a_long_one_nor_a_clock_that_goes_
     first, = tracker.update([seen(100, 100)], 10.0)
     assert tracker.update([], 10.3) == []
     assert tracker.update([seen(102, 100)], 10.6)[0].track == first.track
-    assert tracker.update([seen(102, 100)], 13.0)[0].track != first.track
-    last, = tracker.update([seen(102, 100)], 13.1)
+    assert tracker.update([seen(102, 100)], 14.0)[0].track != first.track
+    last, = tracker.update([seen(102, 100)], 14.1)
     assert tracker.update([seen(102, 100)], 2.0)[0].track != last.track
 
 

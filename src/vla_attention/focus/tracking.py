@@ -12,7 +12,7 @@ import numpy as np
 from vla_attention.focus.region import FocusRegion, point_on
 
 REACH = 1.0         # mean sides of two boxes; a region farther than this from where a track should be is new
-PATIENCE = 1.0      # seconds that a number is kept for a thing that is out of sight
+PATIENCE = 2.0      # seconds that a number is kept for a thing that is out of sight
 SUDDEN = 0.5        # an edge that moves by this share of the box against expectation is followed at once
 
 
