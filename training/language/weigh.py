@@ -134,7 +134,7 @@ def teach(network: LanguageNetwork, count: int, seed: int) -> dict[str, float]:
     split = len(rows) - len(rows) // 10
     x, y = torch.cat(seen[:split]), torch.cat(lost[:split]).sqrt()
     optimizer = torch.optim.AdamW(network.weigh.parameters(), lr=3e-3)
-    steps = 60 * (len(x) // 512 + 1)
+    steps = 150 * (len(x) // 512 + 1)
     order = random.Random(seed)
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -165,7 +165,7 @@ def main() -> None:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument('--count', type=int, default=700)
+    options.add_argument('--count', type=int, default=1200)
     options.add_argument('--seed', type=int, default=5)
     options.add_argument('--weights', default=str(WEIGHTS))
     given = options.parse_args()
