@@ -78,31 +78,56 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     folders = [_folder(options, split) for split in ('train', 'test')]
     backbone = load_backbone()
     counts = (options.train_scenes, options.test_scenes)
-    raw = [read_examples(folder, backbone, count, CACHE / f'{folder.name}.pt')
-           for folder, count in zip(folders, counts, strict=True)]
+    raw = [
+        read_examples(folder, backbone, count, CACHE / f'{folder.name}.pt')
+        for folder, count in zip(folders, counts, strict=True)
+    ]
     projection = Projection.fit(torch.cat([cells for cells, _ in raw[0]]).float())
-    learned, held_out = ([example for cells, scene in part
-                          if (example := make_example(cells, scene, projection)) is not None] for part in raw)
+    learned, held_out = (
+        [example for cells, scene in part if (example := make_example(cells, scene, projection)) is not None]
+        for part in raw
+    )
     del raw
     words = vocabulary(learned)
     rows, runs = [], []
     for readout in READOUTS:
-        marks = [train_and_test(readout, learned, held_out, words, options.epochs, seed)
-                 for seed in range(options.seeds)]
+        marks = [
+            train_and_test(readout, learned, held_out, words, options.epochs, seed)
+            for seed in range(options.seeds)
+        ]
         runs += marks
-        rows.append({'readout': readout, 'trainings': len(marks), **_mean_and_error(marks), 'parameters': _size(readout, len(words)),
-                     **_cost(readout, len(words), options.frames)})
+        rows.append(
+            {
+                'readout': readout,
+                'trainings': len(marks),
+                **_mean_and_error(marks),
+                'parameters': _size(readout, len(words)),
+                **_cost(readout, len(words), options.frames),
+            }
+        )
     _compare(rows)
-    result = {'rows': rows, 'runs': runs, 'train_scenes': len(learned), 'test_scenes': len(held_out),
-              'test_phrases': sum(len(example.asked) for example in held_out), 'epochs': options.epochs,
-              'chance': float(np.mean([1 / len(e.boxes) for e in held_out for _ in e.asked]))}
+    result = {
+        'rows': rows,
+        'runs': runs,
+        'train_scenes': len(learned),
+        'test_scenes': len(held_out),
+        'test_phrases': sum(len(example.asked) for example in held_out),
+        'epochs': options.epochs,
+        'chance': float(np.mean([1 / len(e.boxes) for e in held_out for _ in e.asked])),
+    }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / 'effect.json').write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     return result
 
 
-def train_and_test(readout: str, learned: Sequence[Example], held_out: Sequence[Example],
-                   words: dict[str, int], epochs: int, seed: int) -> dict[str, Any]:
+def train_and_test(
+    readout: str,
+    learned: Sequence[Example],
+    held_out: Sequence[Example],
+    words: dict[str, int],
+    epochs: int,
+    seed: int,
+) -> dict[str, Any]:
     """Return the marks of one training; a run that was done before on as many scenes is read back."""
     size = f'{len(learned)}-{len(held_out)}-{epochs}-{seed}'
     path = CACHE / 'runs' / f'{readout.replace(" ", "_")}-{size}.json'
@@ -123,6 +148,7 @@ def _folder(options: argparse.Namespace, split: str) -> Path:
     if given is not None:
         return given
     from training.scenes.dataset import Job, write_dataset
+
     folder = CACHE / split
     count = options.train_scenes if split == 'train' else options.test_scenes
     write_dataset(Job(str(folder), (320, 240), split, depth=False, jpeg=True), range(count), progress=True)
@@ -181,8 +207,11 @@ def _time_frames(readout: str, words: int, frames: int) -> dict[str, float]:
         seeing.append((middle - begin) * 1000)
         choosing.append((end - middle) * 1000)
     # the best tenth: what the code takes when nothing else runs
-    return {'backbone_ms': float(np.percentile(seeing, 10)), 'readout_ms': float(np.percentile(choosing, 10)),
-            'memory_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {
+        'backbone_ms': float(np.percentile(seeing, 10)),
+        'readout_ms': float(np.percentile(choosing, 10)),
+        'memory_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def _compare(rows: list[dict[str, Any]]) -> None:
