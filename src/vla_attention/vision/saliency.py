@@ -7,6 +7,7 @@ import numpy as np
 
 from vla_attention.vision.image import PATCH, check_image, model_size
 
+_FLAT = 2.0         # levels of Lab (0..255) within which a picture is of one colour
 _SPECTRUM = 64      # pixels of the side on which the spectral residual works (Hou and Zhang use 64)
 
 
@@ -27,6 +28,8 @@ def saliency(image: np.ndarray) -> np.ndarray:
     cols, rows = (side // PATCH for side in model_size(width, height))
     small = cv2.resize(image, (cols * 4, rows * 4), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    if np.ptp(lab, axis=(0, 1)).max() < _FLAT:      # the spectral residual would make something of nothing
+        return np.zeros((rows, cols), np.float32)
     residual = _spectral_residual(lab[..., 0])
     centre = cv2.GaussianBlur(lab, (0, 0), 2)
     surround = cv2.GaussianBlur(lab, (0, 0), 0.15 * max(lab.shape[:2]))

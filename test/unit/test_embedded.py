@@ -1,0 +1,146 @@
+"""The embedded model with the weights that the package carries."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from vla_attention.grounding import BackendError
+from vla_attention.grounding.colour import COLOURS, colour_evidence
+from vla_attention.grounding.embedded import EmbeddedBackend
+from vla_attention.grounding.embedded_model import WEIGHTS
+from vla_attention.grounding.kind_classes import classes_of
+from vla_attention.grounding.outline import outline
+from vla_attention.grounding.proposals import from_patches, iou
+from vla_attention.grounding.reference import references_of
+from vla_attention.language import parse_phrase
+
+
+@pytest.fixture(scope='module')
+def backend():
+    return EmbeddedBackend(engine='torch', longest=320)
+
+
+@pytest.fixture(scope='module')
+def coffee():
+    return skimage.data.coffee()
+
+
+def test_finds_the_cup_in_both_languages(backend, coffee):
+    maps = backend.attend(coffee, backend.encode(['the cup', '컵']))
+    for index in range(2):
+        row, column = np.unravel_index(maps.maps[index].argmax(), maps.maps[index].shape)
+        x, y = (column + 0.5) / maps.maps.shape[2] * 600, (row + 0.5) / maps.maps.shape[1] * 400
+        assert 200 < x < 420      # the cup with its handle
+        assert 70 < y < 300
+    assert np.allclose(maps.maps[0], maps.maps[1])
+
+
+def test_shapes_and_ranges(backend, coffee):
+    phrases = ['the red cup left of the spoon', '가장 큰 접시', 'some widget', 'next to the cup']
+    maps = backend.attend(coffee, backend.encode(phrases))
+    assert maps.phrases == tuple(phrases)
+    assert maps.image_size == (600, 400)
+    rows, cols = maps.maps.shape[1:]
+    assert (rows, cols) == (14, 20)
+    assert set(maps.heads) >= {'colour', 'space', 'kind', 'size'}
+    for values in (maps.maps, maps.masks, *maps.heads.values(), maps.presence):
+        assert np.isfinite(values).all()
+        assert values.min() >= 0
+        assert values.max() <= 1 + 1e-5
+    assert [len(texts) for texts in maps.word_texts] == [len(words) for words in maps.words] == [7, 3, 2, 4]
+    for boxes in maps.boxes:
+        assert boxes.shape[1] == 5
+        assert (np.diff(boxes[:, 4]) <= 1e-6).all()
+
+
+def test_a_colour_picks_one_of_two():
+    image = np.full((480, 640, 3), 150, np.uint8)
+    image[200:280, 100:180] = (200, 20, 20)
+    image[200:280, 450:530] = (20, 40, 200)
+    backend = EmbeddedBackend(engine='torch')
+    maps = backend.attend(image, backend.encode(['the red block', '파란 블록']))
+    for index, box in enumerate(((100, 200, 180, 280), (450, 200, 530, 280))):
+        assert iou(np.array(box, float), maps.boxes[index][:1, :4])[0] > 0.5
+
+
+@pytest.mark.parametrize('image', [np.zeros((480, 640), np.uint8), np.zeros((20, 640, 3), np.uint8),
+                                   np.zeros((480, 640, 3), np.float32)])
+def test_bad_images_are_refused(backend, image):
+    with pytest.raises(ValueError, match='image must be'):
+        backend.attend(image, backend.encode(['cup']))
+
+
+def test_missing_and_wrong_weights_are_named(tmp_path):
+    with pytest.raises(BackendError, match=r'nowhere\.safetensors'):
+        EmbeddedBackend(tmp_path / 'nowhere.safetensors')
+    wrong = tmp_path / 'wrong.safetensors'
+    wrong.write_bytes(b'not weights at all')
+    with pytest.raises(BackendError, match=r'wrong\.safetensors'):
+        EmbeddedBackend(wrong)
+    with pytest.raises(BackendError, match='engine'):
+        EmbeddedBackend(engine='abacus')
+
+
+def test_the_weights_are_small():
+    assert WEIGHTS.stat().st_size <= 14e6
+
+
+def test_openvino_agrees_with_torch(coffee, tmp_path, monkeypatch):
+    pytest.importorskip('openvino')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    answers = []
+    for engine in ('torch', 'openvino', 'openvino'):    # the second time from the cache
+        backend = EmbeddedBackend(engine=engine, longest=160)
+        threads = torch.get_num_threads()
+        answers.append(backend.attend(coffee, backend.encode(['cup', 'red spoon'])))
+        assert torch.get_num_threads() == threads
+    for other in answers[1:]:
+        assert np.abs(other.maps - answers[0].maps).max() < 0.01
+        assert np.abs(other.presence - answers[0].presence).max() < 0.01
+    assert len(list((tmp_path / 'vla_attention').glob('*.xml'))) == 1
+
+
+def test_colours_of_plain_patches():
+    plain = {'red': (200, 20, 20), 'yellow': (230, 210, 30), 'green': (30, 150, 50), 'blue': (30, 60, 200),
+             'black': (15, 15, 15), 'white': (245, 245, 245), 'orange': (240, 120, 20), 'brown': (110, 65, 30)}
+    for name, rgb in plain.items():
+        image = np.full((32, 32, 3), rgb, np.uint8)
+        evidence = colour_evidence(image, COLOURS, (8, 8)).mean(axis=(1, 2))
+        assert COLOURS[int(evidence.argmax())] == name
+    with pytest.raises(ValueError, match='mauve'):
+        colour_evidence(np.zeros((32, 32, 3), np.uint8), ['mauve'], (8, 8))
+
+
+def test_kinds_without_classes_fall_back():
+    assert classes_of('banana') == ((954,), 0)
+    assert classes_of('saucer')[0]
+    numbers, steps = classes_of('mustard')
+    assert numbers
+    assert classes_of('toy truck')[1] == 0
+    assert classes_of('') == ((), 0)
+    assert steps == 0
+
+
+def test_suppression_keeps_one_box_a_thing():
+    boxes = np.array([[10, 10, 60, 60], [12, 11, 61, 62], [200, 100, 260, 160], [0, 0, 2, 2]], np.float32)
+    found = from_patches(np.array([0.9, 0.8, 0.5, 0.99], np.float32), boxes, (320, 240))
+    assert len(found.boxes) == 2
+    assert iou(np.array([11, 10.5, 60.5, 61]), found.boxes[:1])[0] > 0.9
+
+
+def test_outline_of_a_disc():
+    ys, xs = np.mgrid[:60, :80]
+    disc = (xs - 40) ** 2 + (ys - 30) ** 2 < 15 ** 2
+    image = np.where(disc[..., None], (180, 40, 40), (90, 110, 90)).astype(np.uint8)
+    (x0, y0, x1, y1), figure = outline(image, np.array([100, 60, 220, 180], float))
+    drawn = np.zeros_like(disc)
+    drawn[y0:y1, x0:x1] = figure > 0.5
+    assert (drawn & disc).sum() / (drawn | disc).sum() > 0.8
+
+
+def test_between_has_two_references():
+    assert [part.kind for part in references_of(parse_phrase('the block between the cup and the plate'))] \
+        == ['cup', 'plate']
+    assert [part.kind for part in references_of(parse_phrase('컵과 접시 사이의 블록'))] == ['cup', 'plate']
+    assert references_of(parse_phrase('the cup')) == ()
