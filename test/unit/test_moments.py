@@ -72,7 +72,7 @@ def test_an_answer_uses_this_frame_and_earlier_ones_alone(attention):
 def test_a_still_scene_is_idle_without_an_action(attention):
     moments = run(attention, [(number * 0.2, table()) for number in range(12)])
     assert {moment.phase for moment in moments} == {'idle'}
-    assert moments[-1].focus_area is None and moments[-1].importance < 0.2
+    assert moments[-1].focus_area is None and moments[-1].importance < 0.3
     assert not any(moment.events for moment in moments)
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.moments.dataset import Sequence, load_shards
 from training.moments.measure import Tally
@@ -34,7 +35,8 @@ SPEEDS = (
     'camera',
 )
 LOG_TIMES = {'elapsed': 3.0, 'since_stop': 2.0, 'still_time': 1.0, 'moving_time': 1.0}
-LENGTH = 128  # ticks of a training sequence at most
+RATE = 2e-3
+LENGTH = 96  # ticks of a training sequence at most
 
 
 def sample(sequence: Sequence, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -51,13 +53,14 @@ def sample(sequence: Sequence, rng: np.random.Generator) -> dict[str, Tensor]:
     grid, scalars = shift(grid, scalars, rng)
     times = torch.from_numpy(sequence.times[part]).float()
     grid, crop, scalars, times = hasten(grid, crop, scalars, times, float(rng.uniform(0.75, 1.35)))
-    scalars = scalars * (1 + 0.08 * torch.randn(len(SCALARS))) + 0.03 * torch.randn(scalars.shape)
-    if rng.random() < 0.15:  # no part may be relied on alone
+    kept = torch.rand(len(SCALARS)) > 0.12      # no part may be relied on alone
+    scalars = scalars * kept * (1 + 0.15 * torch.randn(len(SCALARS))) + 0.08 * torch.randn(scalars.shape)
+    if rng.random() < 0.15:
         grid = torch.full_like(grid, 0)
         grid[:, :2] = 128
     elif rng.random() < 0.5:
         grid[:, int(rng.integers(2, grid.shape[1]))] = 0
-    if rng.random() < 0.1:
+    if rng.random() < 0.5:
         crop[:, int(rng.integers(2, crop.shape[1]))] = 0
     return {
         'grid': grid,
@@ -132,7 +135,8 @@ def batch(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 def loss_of(model: PhaseModel, data: dict[str, Tensor]) -> Tensor:
     """Return the negative log likelihood of the phases under the belief, plus that of the nearness."""
     beliefs, nearness = model(data['grid'], data['crop'], data['scalars'], data['times'])
-    phase = functional.nll_loss(beliefs.flatten(0, 1), data['phases'].flatten(), ignore_index=-1)
+    said = beliefs.clamp_min(1e-6).log().flatten(0, 1)
+    phase = functional.nll_loss(said, data['phases'].flatten(), ignore_index=-1)
     known = data['nearness'] >= 0
     near = functional.binary_cross_entropy_with_logits(nearness[known], data['nearness'][known])
     return phase + 0.5 * near
@@ -150,7 +154,7 @@ def evaluate(model: PhaseModel, sequences: list[Sequence]) -> Tally:
             torch.from_numpy(one.scalars)[None],
             torch.from_numpy(one.times).float()[None],
         )
-        probabilities = beliefs[0].exp().numpy()
+        probabilities = beliefs[0].numpy()
         detector, events = EventDetector(), []
         for when, belief in zip(one.times, probabilities, strict=True):
             events += [(float(when), name) for name in detector.step(belief)]
@@ -164,8 +168,8 @@ def evaluate(model: PhaseModel, sequences: list[Sequence]) -> Tally:
     return tally
 
 
-def train(minutes: float, out: Path, seed: int = 0) -> None:
-    """Train for so many minutes of CPU time and keep the weights that do best on held-out drawn episodes."""
+def train(minutes: float, out: Path, start: Path | None = None, seed: int = 0) -> None:
+    """Train for so many minutes and keep the weights that do best on held-out drawn episodes."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     known: set[Path] = set()
@@ -176,28 +180,32 @@ def train(minutes: float, out: Path, seed: int = 0) -> None:
         flush=True,
     )
     model = PhaseModel()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.05)
-    begin, step, best = time.process_time(), 0, -1.0
+    if start is not None:
+        model.load_state_dict({name: tensor.float() for name, tensor in load_file(str(start)).items()})
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.1)
+    begin, step, best = time.monotonic(), 0, -1.0
     running = 0.0
-    while (share := (time.process_time() - begin) / (60 * minutes)) < 1:
+    while (share := (time.monotonic() - begin) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:  # warm up, then down along a cosine
-            group['lr'] = 1.5e-3 * min(1.0, (step + 1) / 60) * (0.02 + 0.98 * (1 + np.cos(np.pi * share)) / 2)
+            group['lr'] = RATE * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + np.cos(np.pi * share)) / 2)
         if step % 200 == 0:  # what has been made meanwhile
             sequences += load_shards('train_*.npz', known=known)
             order = np.argsort([min(len(one.times), LENGTH) for one in sequences])
         middle = int(rng.integers(len(order)))  # neighbours in length: little padding
         near = order[max(0, middle - 40) : middle + 40]
-        chosen = rng.choice(near, min(12, len(near)), replace=False)
+        chosen = rng.choice(near, min(16, len(near)), replace=False)
         model.train()
         loss = loss_of(model, batch([sample(sequences[index], rng) for index in chosen]))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        average.update_parameters(model)
         running = 0.97 * running + 0.03 * float(loss.detach()) if step else float(loss.detach())
         step += 1
         if step % 200 == 0:
-            results = evaluate(model, held_out).results()
+            results = evaluate(average.module, held_out).results()
             print(
                 f'step {step} episodes {len(sequences)} loss {running:.3f} '
                 + ' '.join(f'{key} {value:.3f}' for key, value in results.items()),
@@ -206,18 +214,20 @@ def train(minutes: float, out: Path, seed: int = 0) -> None:
             score = results['accuracy'] + results['edit'] + results['f1@50']
             if score > best:
                 best = score
-                save_file({name: tensor.half() for name, tensor in model.state_dict().items()}, str(out))
+                weights = average.module.state_dict()
+                save_file({name: tensor.half() for name, tensor in weights.items()}, str(out))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train as the options say."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--minutes', type=float, default=12.0, help='of CPU time')
+    parser.add_argument('--minutes', type=float, default=12.0, help='how long')
     parser.add_argument('--out', type=Path, default=WEIGHTS)
+    parser.add_argument('--start', type=Path, help='weights to go on from')
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    train(options.minutes, options.out)
+    train(options.minutes, options.out, options.start)
 
 
 if __name__ == '__main__':
