@@ -16,8 +16,8 @@ IS_A = {
     'zucchini': ('vegetable',), 'tangerine': ('orange',),
 }
 _FRUIT = ('apple', 'banana', 'orange', 'lemon', 'lime', 'grapefruit', 'tangerine', 'peach', 'nectarine',
-          'pear', 'plum', 'mango', 'melon', 'watermelon', 'kiwi', 'papaya', 'pomegranate', 'pineapple', 'strawberry',
-          'avocado')
+          'pear', 'plum', 'mango', 'melon', 'watermelon', 'kiwi', 'papaya', 'pomegranate', 'pineapple',
+          'strawberry', 'avocado')
 _VEGETABLE = ('carrot', 'tomato', 'cucumber', 'zucchini', 'eggplant', 'potato', 'onion', 'garlic', 'ginger',
               'mushroom', 'cabbage', 'leek', 'asparagus', 'beet', 'bell pepper', 'corn', 'broccoli')
 _TOOL = ['wrench', 'screwdriver', 'pliers', 'hammer', 'ratchet', 'saw', 'utility knife', 'caliper', 'pincers',

@@ -31,8 +31,8 @@ from vla_attention.vision.image import PATCH
 
 MOST_BOXES = 10
 ATTENTION_SHARE = 0.3   # of the attention in the map of a kind, beside the match of each patch by itself
-# match logit at which a thing is as likely in view as not. Set low: in photographs of kinds of places that
-# were not trained on, things that are there match less well, and a thing wrongly refused costs more than a doubt
+# match logit at which a thing is as likely in view as not. Set low: in places unlike those of the training
+# things that are there match less well, and to refuse one wrongly costs more than to doubt
 PRESENCE_EVEN = -2.8
 PRESENCE_SLOPE = 1.5
 COLOUR_FULL = 0.45      # share of a box's middle that is of a colour in things of that colour
