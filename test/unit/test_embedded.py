@@ -1,5 +1,8 @@
 """The embedded model with the weights that the package carries."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import skimage.data
@@ -103,7 +106,8 @@ def test_openvino_agrees_with_torch(coffee, tmp_path, monkeypatch):
 
 def test_colours_of_plain_patches():
     plain = {'red': (200, 20, 20), 'yellow': (230, 210, 30), 'green': (30, 150, 50), 'blue': (30, 60, 200),
-             'black': (15, 15, 15), 'white': (245, 245, 245), 'orange': (240, 120, 20), 'brown': (110, 65, 30)}
+             'black': (15, 15, 15), 'white': (245, 245, 245), 'orange': (240, 120, 20),
+             'brown': (110, 65, 30)}
     for name, rgb in plain.items():
         image = np.full((32, 32, 3), rgb, np.uint8)
         evidence = colour_evidence(image, COLOURS, (8, 8)).mean(axis=(1, 2))
@@ -144,3 +148,12 @@ def test_between_has_two_references():
         == ['cup', 'plate']
     assert [part.kind for part in references_of(parse_phrase('컵과 접시 사이의 블록'))] == ['cup', 'plate']
     assert references_of(parse_phrase('the cup')) == ()
+
+
+def test_openvino_sends_nothing_over_the_network():
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    script = ('from vla_attention.vision.engine import import_openvino\n'
+              'import sys\n'
+              'import_openvino().Core()\n'
+              'assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]\n')
+    subprocess.run([sys.executable, '-c', script], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,7 +74,7 @@ class OpenVinoEngine:
         return tuple(torch.from_numpy(np.array(value)) for value in outputs.values())
 
     def _compile(self, image: np.ndarray) -> Any:
-        import openvino
+        openvino = import_openvino()
         converted = self._exported(as_tensor(image))
         # the picture goes in as it comes from a camera; the conversion becomes part of the graph
         steps = openvino.preprocess.PrePostProcessor(converted)
@@ -86,10 +87,9 @@ class OpenVinoEngine:
             options['INFERENCE_NUM_THREADS'] = self.threads
         return openvino.Core().compile_model(steps.build(), 'CPU', options).create_infer_request()
 
-
     def _exported(self, example: Tensor) -> Any:
         """Return the model as OpenVINO's graph: out of the cache, or exported now and put there."""
-        import openvino
+        openvino = import_openvino()
         if self._digest is None:
             digest = hashlib.sha256(openvino.__version__.encode())
             for name, tensor in sorted(self.model.state_dict().items()):
@@ -114,6 +114,16 @@ class OpenVinoEngine:
         except OSError:                 # a home that cannot be written to costs the next start its time
             pass
         return graph
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which would send what it is used for over the network.
+
+    :raises ImportError: it is not installed.
+    """
+    sys.modules.setdefault('openvino_telemetry', None)      # type: ignore[arg-type]  # importing it fails
+    import openvino
+    return openvino
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
