@@ -9,7 +9,8 @@ NAME = 'vla_attention'
 
 def share(folder):
     """List the files of a folder for the package's share directory."""
-    return (f'share/{NAME}/{folder}', [str(path) for path in sorted(Path(folder).iterdir()) if path.is_file()])
+    files = [str(path) for path in sorted(Path(folder).iterdir()) if path.is_file()]
+    return f'share/{NAME}/{folder}', files
 
 
 setup(

@@ -23,8 +23,9 @@ def tables() -> str:
             allowed = ', '.join(f'`{choice}`' if choice else "`''`" for choice in setting.choices)
             if setting.low is not None:
                 allowed = f'{setting.low:g} to {setting.high:g}'
-            rows.append(f'| `{setting.name}` | {TYPES[type(setting.default)]} | `{setting.default!r}` | {allowed} '
-                        f'| {setting.when} | {setting.description} |')
+            kind = TYPES[type(setting.default)]
+            rows.append(f'| `{setting.name}` | {kind} | `{setting.default!r}` | {allowed} | {setting.when} '
+                        f'| {setting.description} |')
         parts.append(f'**{node}**\n\n' + '\n'.join(rows))
     return '\n\n'.join(parts)
 

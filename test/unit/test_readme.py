@@ -12,7 +12,8 @@ README = (ROOT / 'README.md').read_text(encoding='utf-8')
 
 def test_parameter_tables_are_up_to_date():
     pytest.importorskip('rclpy', reason='rclpy is not installed')
-    spec = importlib.util.spec_from_file_location('parameter_tables', ROOT / 'scripts' / 'parameter_tables.py')
+    script = ROOT / 'scripts' / 'parameter_tables.py'
+    spec = importlib.util.spec_from_file_location('parameter_tables', script)
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     assert tables.BEGIN in README
