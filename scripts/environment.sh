@@ -116,12 +116,12 @@ make_venv() {
         say "making $VLA_VENV with $("$python" --version)"
         "$python" -m venv "$VLA_VENV" >&2 || fail "no virtual environment could be made in $VLA_VENV"
     fi
-    say "installing scripts/requirements.txt and requirements-dev.txt"
+    say "installing what scripts/requirements*.txt name"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     install_torch
     # Python compiles each module when it is first imported: compiling all of torch now would cost half a minute
     "$PYTHON" -m pip install -qq --no-compile -r "$ROOT/scripts/requirements.txt" \
-        -r "$ROOT/scripts/requirements-dev.txt" >&2 || fail "pip could not install the requirements (see above)"
+        -r "$ROOT/scripts/requirements-dev.txt" -r "$ROOT/scripts/requirements-hub.txt" >&2 || fail "pip could not install the requirements (see above)"
     say "building vision_msgs"
     "$PYTHON" "$ROOT/scripts/build_vision_msgs.py" || exit 1
     "$PYTHON" -m pip install -qq --no-deps --no-build-isolation --editable "$ROOT" >&2 \
