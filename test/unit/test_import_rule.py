@@ -74,7 +74,7 @@ def test_every_module_has_a_place_on_the_way():
     ('language/tokens.py', 'from ..grounding import backend', True),
     ('language/tokens.py', 'import vla_attention.pipeline', True),
     ('view/overlay.py', 'from vla_attention.ros.messages import read_rgb', True),
-    ('cli.py', 'from vla_attention.ros import qos', True),
+    ('cli/parse.py', 'from vla_attention.ros import qos', True),
     ('focus/lift.py', 'from vla_attention.grounding import AttentionMaps', False),
     ('focus/lift.py', 'from .region import FocusRegion', False),
     ('ros/focus_node.py', 'from vla_attention.view import overlay\nimport rclpy', False),

@@ -81,7 +81,8 @@ def test_requirements_are_pinned_once():
 @pytest.mark.parametrize('name', sorted(entry_points()))
 def test_entry_point_exists(name):
     module, function = entry_points()[name].split(':')
-    path = ROOT / 'src' / Path(*module.split('.')).with_suffix('.py')
+    place = ROOT / 'src' / Path(*module.split('.'))
+    path = place / '__init__.py' if place.is_dir() else place.with_suffix('.py')
     defined = {node.name for node in ast.parse(path.read_text(encoding='utf-8')).body
                if isinstance(node, ast.FunctionDef)}
     assert function in defined

@@ -1,0 +1,51 @@
+"""The command ``vla-attention``: every stage without a robot at hand, for scripts and measurements.
+
+One module a command: ``add(commands)`` declares its options, ``run(options)`` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from vla_attention.cli import bench, fetch_weights, ground, parse, watch
+from vla_attention.cli.common import UsageError
+
+COMMANDS = (parse, ground, watch, bench, fetch_weights)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    :returns: exit status: 0, or 2 for bad input (with one clear line on stderr).
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if rest and options.command != 'bench':     # a benchmark has options of its own
+        parser.error(f'unrecognized arguments: {" ".join(rest)}')
+    options.rest = rest
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, stream=sys.stderr,
+                        format='%(levelname)s: %(message)s')
+    try:
+        options.run(options)
+    except (UsageError, OSError) as error:
+        print(f'vla-attention {options.command}: {error}', file=sys.stderr)
+        return 2
+    except BrokenPipeError:     # `vla-attention ... | head` is no error
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='vla-attention', description='Tell the arm where to look.',
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--verbose', action='store_true', help='log what is loaded and done, to stderr')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,70 @@
+"""``vla-attention bench``: what the package claims, measured."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vla_attention.cli.common import UsageError, add_command
+
+BENCHMARKS = Path(__file__).resolve().parents[3] / 'benchmarks'
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its options."""
+    names = sorted(path.stem for path in BENCHMARKS.glob('[!_]*.py'))
+    parser = add_command(commands, 'bench', 'Measure what the package claims (from a source checkout).', """\
+  vla-attention bench language grounding
+  vla-attention bench speed --seconds 60
+  vla-attention bench grounding --help-options      # what a benchmark takes besides
+""")
+    parser.add_argument('--out', type=Path, default=BENCHMARKS / 'results', metavar='DIR',
+                        help='where NAME.json goes (default: benchmarks/results)')
+    parser.add_argument('names', nargs='+', metavar='NAME',
+                        help=f'of {", ".join(names) or "none (no source checkout)"}')
+    parser.set_defaults(run=run)
+
+
+def _load_benchmark(name: str) -> Any:
+    if not (BENCHMARKS / f'{name}.py').exists():
+        raise UsageError(f'no benchmark {name} in {BENCHMARKS}; they come with the source checkout')
+    if str(BENCHMARKS.parent) not in sys.path:
+        sys.path.insert(0, str(BENCHMARKS.parent))
+    return importlib.import_module(f'benchmarks.{name}')
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the benchmarks, print their tables and write their JSON."""
+    benchmarks = {name: _load_benchmark(name) for name in options.names}
+    parser = argparse.ArgumentParser(prog=f'vla-attention bench {" ".join(options.names)}', add_help=False)
+    parser.add_argument('--help-options', action='help', help='show the options of the benchmarks named')
+    for name, benchmark in benchmarks.items():
+        if hasattr(benchmark, 'add_arguments'):
+            benchmark.add_arguments(parser.add_argument_group(name))
+    chosen = parser.parse_args(options.rest)
+    for name, benchmark in benchmarks.items():
+        result = benchmark.run(chosen)
+        print(f'{name}\n{_table(result["rows"])}\n')
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / f'{name}.json').write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n',
+                                                  encoding='utf-8')
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Set rows of equal or different keys as a plain table."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [columns] + [[_cell(row.get(key)) for key in columns] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(columns))]
+    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+                     for line in cells)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ''
+    return f'{value:.3f}' if isinstance(value, float) else str(value)

@@ -1,0 +1,43 @@
+"""What the commands share: errors, their place in the parser, JSON lines, progress."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+
+class UsageError(ValueError):
+    """What the user gave cannot be worked with; the message says what and why, in one line."""
+
+
+def add_command(commands: Any, name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    """Add a command, described by one sentence and examples, and return its parser."""
+    return commands.add_parser(name, help=text, description=text, epilog='examples:\n' + examples,
+                               formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """Print one JSON object as one line, at once."""
+    print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def progress(items: Iterable[Any], what: str, total: int | None = None) -> Iterator[Any]:
+    """Show a bar on stderr while items go by; none where stderr is not a terminal."""
+    yield from tqdm(items, desc=what, total=total, file=sys.stderr, disable=None)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a UTF-8 file.
+
+    :raises UsageError: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError(f'{path} is not UTF-8 text: {error.reason} at byte {error.start}') from error

@@ -1,0 +1,53 @@
+"""``vla-attention watch``: the phase of the motion, frame by frame."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from vla_attention.cli.backend import add_backend, make_pipeline
+from vla_attention.cli.common import UsageError, add_command, print_json, progress
+from vla_attention.cli.images import write_image
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its options."""
+    parser = add_command(commands, 'watch', 'Tell the phase of the motion, frame by frame and causally.', """\
+  vla-attention watch episode.mp4 --out out/
+  vla-attention watch frames/ --fps 10 --instruction "컵을 접시 위에 놓아줘"
+""")
+    parser.add_argument('source', type=Path, metavar='VIDEO_OR_FOLDER')
+    parser.add_argument('--fps', type=float, default=None,
+                        help='frames per second of real time (default: of the video, or 10 for a folder)')
+    parser.add_argument('--instruction', metavar='TEXT', help='follow what it names, not just what moves')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='write the filmstrip as PNG')
+    add_backend(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print one JSON object a frame; draw the filmstrip where --out is given."""
+    from vla_attention.frames import FrameError, open_frames
+    from vla_attention.moments import watch
+    if options.fps is not None and not options.fps > 0:
+        raise UsageError(f'--fps must be greater than 0, got {options.fps}')
+    try:
+        frames = open_frames(options.source, options.fps)
+    except FrameError as error:
+        raise UsageError(str(error)) from error
+    pipeline = make_pipeline(options) if options.instruction else None
+    kept = []
+    for number, (image, moment) in enumerate(progress(
+            watch(frames, instruction=options.instruction, pipeline=pipeline), 'watch', len(frames))):
+        print_json({
+            'frame': number, 'time': round(moment.time, 4), 'phase': moment.phase,
+            'probabilities': {phase: round(float(p), 4) for phase, p in moment.probabilities.items()},
+            'importance': round(float(moment.importance), 4),
+            'focus_area': moment.focus_area and [round(float(value), 1) for value in moment.focus_area],
+            'events': list(moment.events)})
+        if options.out is not None:
+            kept.append((image, moment))
+    if options.out is not None and kept:
+        from vla_attention.view.filmstrip import draw_filmstrip
+        write_image(options.out / f'{options.source.stem}_filmstrip.png', draw_filmstrip(kept))
