@@ -23,7 +23,7 @@ class Engine(Protocol):
     name: str
 
     def __call__(self, image: np.ndarray) -> tuple[Tensor, ...]:
-        """Return the model's outputs for one image (H, W, 3) uint8 RGB in the size that the model takes."""
+        """Return the model's outputs for an image (H, W, 3) or several (B, H, W, 3), uint8 RGB."""
 
 
 class TorchEngine:
@@ -37,13 +37,13 @@ class TorchEngine:
 
     @torch.no_grad()
     def __call__(self, image: np.ndarray) -> tuple[Tensor, ...]:
-        """Run the model on one image (H, W, 3) uint8 RGB."""
+        """Run the model on an image (H, W, 3) or several (B, H, W, 3), uint8 RGB."""
         outputs: tuple[Tensor, ...] = self.model(as_tensor(image).to(self.device))
         return outputs
 
 
 class OpenVinoEngine:
-    """The model compiled by OpenVINO for the CPU, once for each image size."""
+    """The model compiled by OpenVINO for the CPU, once for each shape of its input."""
 
     name = 'openvino'
 
@@ -54,23 +54,23 @@ class OpenVinoEngine:
         after the weights, so that the next start finds it.
 
         :param threads: how many to use; 0 leaves it to OpenVINO.
-        :param most_sizes: compiled models kept, the latest sizes.
+        :param most_sizes: compiled models kept, the latest shapes.
         """
         self.model = model.eval().cpu()
         self.threads = threads
         self.most_sizes = most_sizes
-        self._compiled: dict[tuple[int, int], Any] = {}
+        self._compiled: dict[tuple[int, ...], Any] = {}
         self._digest: str | None = None
 
     def __call__(self, image: np.ndarray) -> tuple[Tensor, ...]:
-        """Run the model on one image (H, W, 3) uint8 RGB; the first of a size compiles it."""
-        size = (image.shape[0], image.shape[1])
+        """Run the model on an image (H, W, 3) or several (B, H, W, 3), uint8 RGB; the first of a shape compiles."""
+        size = image.shape[:-1]
         if size not in self._compiled:
             while len(self._compiled) >= self.most_sizes:
                 self._compiled.pop(next(iter(self._compiled)))
             self._compiled[size] = self._compile(image)
         request = self._compiled[size]
-        outputs = request.infer({0: np.ascontiguousarray(image[None])})
+        outputs = request.infer({0: np.ascontiguousarray(image if image.ndim == 4 else image[None])})
         return tuple(torch.from_numpy(np.array(value)) for value in outputs.values())
 
     def _compile(self, image: np.ndarray) -> Any:
@@ -96,7 +96,8 @@ class OpenVinoEngine:
                 digest.update(name.encode() + tensor.numpy().tobytes())
             self._digest = digest.hexdigest()[:24]
         folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'vla_attention'
-        path = folder / f'{self._digest}_{example.shape[3]}x{example.shape[2]}.xml'
+        batch, _, height, width = example.shape
+        path = folder / f'{self._digest}_{batch}x{width}x{height}.xml'
         if path.exists():
             try:
                 return openvino.Core().read_model(path)
@@ -127,8 +128,9 @@ def import_openvino() -> Any:
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
-    """Return an image (H, W, 3) uint8 as (1, 3, H, W) float32 in 0..255."""
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+    """Return an image (H, W, 3) or several (B, H, W, 3) uint8 as (B, 3, H, W) float32 in 0..255."""
+    images = torch.from_numpy(np.ascontiguousarray(image if image.ndim == 4 else image[None]))
+    return images.permute(0, 3, 1, 2).float()
 
 
 def make_engine(model: nn.Module, name: str = 'auto', device: str = 'cpu', threads: int = 0) -> Engine:
