@@ -63,7 +63,10 @@ class OpenVinoEngine:
         self._digest: str | None = None
 
     def __call__(self, image: np.ndarray) -> tuple[Tensor, ...]:
-        """Run the model on an image (H, W, 3) or several (B, H, W, 3), uint8 RGB; the first of a shape compiles."""
+        """Run the model on an image (H, W, 3) or several (B, H, W, 3), uint8 RGB.
+
+        The first of a shape compiles.
+        """
         size = image.shape[:-1]
         if size not in self._compiled:
             while len(self._compiled) >= self.most_sizes:
