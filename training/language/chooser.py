@@ -42,6 +42,7 @@ class Chooser:
             **groups,
             'surfaces': self.lists['surfaces'],
             'containers': self.lists['containers'],
+            **({'controls': self.lists['controls']} if 'controls' in self.lists else {}),
         }
         self._nouns = {key: self._split(value) for key, value in every.items()}
 

@@ -9,6 +9,8 @@ from training.language.english_clauses import clause, inflect, prohibition, with
 from training.language.english_phrases import destination, noun_phrase
 from training.language.sample import Word, link, mark, say
 
+_ASKING = ('could', 'can', 'would', 'will', 'do', 'is', 'are', 'may', 'how', 'why')
+
 
 def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
@@ -101,10 +103,14 @@ def _passive(choose: Chooser) -> list[Word]:
 def _steps(choose: Chooser) -> list[Word]:
     count = choose.rng.choices((1, 2, 3, 4), (0.57, 0.33, 0.08, 0.02))[0]
     question = False
-    words: list[Word] = []
+    remark = [*_remark(choose), Word(choose.rng.choice('..,'), glue=True)] if choose.chance(0.03) else []
+    words = list(remark)
     if choose.chance(0.42):
-        prefix = choose.template(choose.lists['prefixes'])
-        question = prefix.split()[0] in ('could', 'can', 'would', 'will', 'do')
+        if choose.chance(0.45):
+            prefix = choose.word('openers').format(name=choose.word('names'))
+        else:
+            prefix = choose.template(choose.lists['prefixes'])
+        question = prefix.split()[0] in _ASKING
         words += say(prefix)
     if count == 2 and choose.chance(0.22):
         return _reordered(choose, words, question)
@@ -122,7 +128,7 @@ def _steps(choose: Chooser) -> list[Word]:
             words = (words + time) if choose.chance(0.5) and not question else (time + words)
         if index == forbid_at:
             if first:
-                words = []
+                words = list(remark)
             made = prohibition(choose)
         else:
             made = clause(choose, may_refer=named, front=first or choose.chance(0.7))
@@ -196,6 +202,15 @@ def _reordered(choose: Chooser, lead: list[Word], question: bool) -> list[Word]:
     )
 
 
+def _remark(choose: Chooser) -> list[Word]:
+    """Return something said beside the command: "it is fragile", "the plate is hot"."""
+    if choose.chance(0.7):
+        return say(choose.word('other_clauses'))
+    verb = choose.rng.choice(('is', 'is', 'was', 'looks', 'seems', 'might be', 'is too', 'is not'))
+    which = choose.rng.choice(('the', 'the', 'that', 'my'))
+    return say(f'{which} {choose.noun()} {verb} {choose.word("states")}')
+
+
 def _end(choose: Chooser, question: bool) -> list[Word]:
     words: list[Word] = []
     if choose.chance(0.10):
@@ -206,7 +221,7 @@ def _end(choose: Chooser, question: bool) -> list[Word]:
     if choose.chance(0.05):
         joint = choose.word('reasons')
         words += [Word(part, glue=not part.isalpha()) for part in joint.split()]
-        words += say(choose.word('other_clauses'))
+        words += _remark(choose)
     if question and choose.chance(0.85):
         words.append(Word('?', glue=True))
     elif choose.chance(0.6):

@@ -38,6 +38,9 @@ _CLASSES = {
 }
 
 
+_CONTROLLING = ('push', 'press', 'turn', 'rotat', 'pull', 'open', 'clos', 'hit')
+
+
 @dataclass
 class Clause:
     """A clause, its main verb, and whether it names a target (else a pronoun stands for one)."""
@@ -82,31 +85,51 @@ def clause(choose: Chooser, *, form: str = 'base', may_refer: bool = False, fron
     particle = ''
     if kind.startswith('split'):
         verb, particle = choose.rng.choice(choose.lists[kind])
-    elif choose.chance(0.02):
+    elif order[0] == 'A' and choose.chance(0.015):
         verb = english_noun(choose.rng)
     else:
         verb = choose.verb('move' if kind == 'place' and choose.chance(0.06) else kind)
     action = say(inflect(choose, verb, form))
     mark(action, 'action')
     link(action[1:], 'argument', action[:1])
-    words, named = _arrange(choose, kind, order, action, particle, may_refer)
+    words, named = _arrange(choose, kind, order, action, particle, may_refer, _steady(choose, kind, verb))
     if kind in ('take', 'act', 'move', 'place') and choose.chance(0.03):
         words = _shared(choose, words, action, kind, form)
     words = with_manner(choose, words, action, front)
     return Clause(words, action[0], named)
 
 
+def _steady(choose: Chooser, kind: str, verb: str) -> bool:
+    """Tell whether a bare place behind the target describes it: "take the cup on the table", not "put ...".
+
+    "pull" and the like may do both; a destination has to be motional after them ("to", "into").
+    """
+    if kind in ('split_place', 'go') or verb in choose.lists['weak']:
+        return kind not in ('split_place', 'go')
+    placing = ('place', 'move', 'attach', 'pour')
+    return kind not in placing and not any(verb in choose.lists['verbs'][name] for name in placing)
+
+
 def _arrange(
-    choose: Chooser, kind: str, order: list[str], action: list[Word], particle: str, may_refer: bool
+    choose: Chooser,
+    kind: str,
+    order: list[str],
+    action: list[Word],
+    particle: str,
+    may_refer: bool,
+    steady: bool,
 ) -> tuple[list[Word], bool]:
     verb = action[0]
     words: list[Word] = []
     named = False
+    after = order[order.index('T') + 1 :] if 'T' in order else []
+    motional = 'D' in after and (steady or choose.chance(0.12))
     for slot in order:
         if slot == 'A':
             words += action
         elif slot == 'T':
-            part, named = _targets(choose, kind, verb, may_refer)
+            bare = not after or after == ['S'] if steady else False
+            part, named = _targets(choose, kind, verb, may_refer, bare or motional)
             words += part
         elif slot == 'P':
             part = say(particle)
@@ -116,7 +139,7 @@ def _arrange(
         elif slot == 'me':
             words += say(choose.word('recipients'))
         elif slot in 'DS':
-            groups = [destination(choose, kind) if slot == 'D' else source(choose)]
+            groups = [destination(choose, kind, motional=motional) if slot == 'D' else source(choose)]
             if slot == 'D' and choose.chance(0.015):
                 groups.append(destination(choose, kind))
             for index, group in enumerate(groups):
@@ -147,17 +170,21 @@ def _shared(choose: Chooser, words: list[Word], action: list[Word], kind: str, f
     )
 
 
-def _targets(choose: Chooser, kind: str, verb: Word, may_refer: bool) -> tuple[list[Word], bool]:
+def _targets(
+    choose: Chooser, kind: str, verb: Word, may_refer: bool, bare: bool
+) -> tuple[list[Word], bool]:
+    """Return what a verb takes; ``bare``: a place may stand behind it."""
     if may_refer and choose.chance(0.55):
         pronoun = say(choose.word('pronouns'))
         link(pronoun, 'argument', [verb])
         return pronoun, False
-    post = 'clear' if kind in ('place', 'move', 'pour', 'attach', 'split_place', 'take_from') else 'any'
-    if kind in ('move', 'place') and choose.chance(0.12):
-        post = 'any'
+    post = 'any' if bare else 'clear'
     key = 'nouns'
-    if kind == 'split' and choose.chance(0.5):
-        post = 'none'
+    if kind == 'act' and verb.text.startswith(_CONTROLLING):
+        key = choose.pick(nouns=6, controls=4)
+        post = 'any' if key == 'controls' else post
+    if kind == 'split':
+        post = choose.pick(clear=5, none=5)
     groups = [
         _liquid(choose) if kind == 'pour' and choose.chance(0.7) else noun_phrase(choose, post=post, key=key)
     ]
@@ -264,7 +291,7 @@ def prohibition(choose: Chooser) -> Clause:
     """Return a clause that forbids: "do not touch the knife"."""
     verb = choose.verb('avoid')
     lead: list[Word] = []
-    kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=0.8)
+    kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=1.6)
     if kind == 'avoid':
         action = say('avoid ' + inflect(choose, verb, 'ing'))
     elif kind == 'away':
@@ -286,10 +313,15 @@ def prohibition(choose: Chooser) -> Clause:
         if action[0].text == 'please':
             lead, action = action[:1], action[1:]
     mark(action, 'action', avoid=True)
+    if kind == 'away' and action[0].text == 'please':
+        lead, action = action[:1], action[1:]
+        lead[0].role, lead[0].span, lead[0].avoid = '', None, False
     count = {'avoid': 1, 'away': 0, 'must_not': 2, 'do_not': 2, 'dont': 1, 'never': 1}[kind]
+    if kind == 'away':
+        count = sum(word.text in ("don't", 'do', 'not', 'hands') for word in action[:-1])
     main = action[min(count, len(action) - 1)]
     link([word for word in action if word is not main], 'argument', [main])
-    targets, named = _targets(choose, 'avoid', main, False)
+    targets, named = _targets(choose, 'avoid', main, False, True)
     for word in targets:
         word.avoid = word.avoid or word.role == 'target'
     tail = _particle(choose, action, main)

@@ -15,12 +15,15 @@ def noun_phrase(
     :param post: what may follow the noun: 'any', 'clear' (nothing that could be a destination) or 'none'.
     """
     lead, words = _determiner(choose)
-    if not choose.chance(plain):
+    row: list[Word] = []
+    if choose.chance(0.035 if depth == 0 else 0.02):
+        words, row = words + say(choose.word('row_ordinals')), say(choose.word('from_side'))
+    elif not choose.chance(plain):
         words += _adjectives(choose)
     core, head = _noun(choose, key)
-    words += core
+    words += core + row
     describing = [word for word in words if word is not head]
-    if post != 'none' and choose.chance(0.24 if depth == 0 else 0.10):
+    if post != 'none' and not row and choose.chance(0.24 if depth == 0 else 0.10):
         after = _postmodifier(choose, depth, post)
         describing += after
         words += after
@@ -51,10 +54,9 @@ def _determiner(choose: Chooser) -> tuple[list[Word], list[Word]]:
 
 def _adjectives(choose: Chooser) -> list[Word]:
     words: list[Word] = []
+    chosen = choose.pick(superlatives=0.10, ordinals=0.10, comparatives=0.02, none=0.78)
     order = (
-        ('superlatives', 0.10),
-        ('ordinals', 0.10),
-        ('comparatives', 0.02),
+        *(((chosen, 1.0),) if chosen != 'none' else ()),
         ('sizes', 0.22),
         ('states', 0.14),
         ('colours', 0.50),
@@ -67,8 +69,6 @@ def _adjectives(choose: Chooser) -> list[Word]:
             elif len(words) == 1 and choose.chance(0.03):
                 words += say('and')
             words += say(choose.word(key))
-    if choose.chance(0.02):
-        words += say(english_noun(choose.rng))
     return words
 
 
@@ -112,20 +112,22 @@ def plural(noun: str) -> str:
 
 
 def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
-    kind = choose.pick(clause=3, near=4, that=3, at=3 if post == 'any' else 0, having=1)
-    if kind == 'clause':
-        return say(choose.word('clauses'))
+    bare = 1 if post == 'any' else 0  # a bare place behind the noun
+    kind = choose.pick(clause=3, spot=2 * bare, near=4 * bare, that=3, at=3 * bare, having=1)
+    if kind in ('clause', 'spot'):
+        return say(choose.word(f'{kind}s'))
     if kind == 'having':
         how = choose.word('having')
         key = 'parts' if how.startswith('with') else 'liquid' if 'f' in how and how != 'for' else 'nouns'
         return say(how) + noun_phrase(choose, depth=depth + 1, post='none', key=key).all()
     words = say(choose.word('that')) if kind == 'that' else []
-    near = choose.lists['near']
-    if kind == 'near' and post == 'clear':  # "on the left side of" could be a destination
-        near = [relation for relation in near if not relation.startswith(('on', 'in', 'at'))]
-    if kind != 'near':
-        near = choose.lists['at'] + near if kind == 'that' else choose.lists['at']
-    relation = choose.rng.choice(near)
+    if kind == 'that' and choose.chance(0.2):
+        return words + say(choose.word('spots'))
+    relation = choose.rng.choice(
+        {'near': choose.lists['near'], 'at': choose.lists['at']}.get(
+            kind, choose.lists['at'] + choose.lists['near']
+        )
+    )
     return words + say(relation) + _place(choose, relation, depth)
 
 
@@ -141,15 +143,20 @@ def _place(choose: Chooser, relation: str, depth: int, post: str = 'any') -> lis
     return place
 
 
-def destination(choose: Chooser, verb_class: str) -> Group:
-    """Return a destination with its relation word."""
-    if choose.chance(0.10 if verb_class != 'go' else 0.06):
-        words = say(choose.word('bare'))
+def destination(choose: Chooser, verb_class: str, *, motional: bool = False) -> Group:
+    """Return a destination with its relation word.
+
+    :param motional: the relation has to say where to ("into"), for else it would describe the target.
+    """
+    if not motional and choose.chance(0.10 if verb_class != 'go' else 0.06):
+        words = say(choose.word('referring' if choose.chance(0.3) else 'bare'))
         mark(words, 'destination')
         link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
     moving = verb_class in ('move', 'go', 'give') or (verb_class == 'pour' and choose.chance(0.3))
     relation = choose.weighted('to_attach' if verb_class == 'attach' else 'to_move' if moving else 'to_place')
+    if motional:
+        relation = choose.word('motional')
     if relation in ('to', 'over to', 'toward', 'towards', 'back to', 'closer to', 'up to') and choose.chance(
         0.4
     ):
@@ -194,7 +201,9 @@ def manner(choose: Chooser, place: str) -> tuple[list[Word], list[Group]]:
     :param place: 'before' the verb, 'front' of the clause, or 'after'.
     """
     kind = (
-        choose.pick(adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3, tool=5)
+        choose.pick(
+            adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3, tool=5, grip=4
+        )
         if place != 'before'
         else 'adverb'
     )
@@ -235,11 +244,14 @@ def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
         return say(f'{choose.word("careful_frames")} {choose.word("not_to")}')
     if kind == 'loop':
         return say('while ' + choose.word('while'))
+    if kind == 'grip':
+        colour = f'{choose.word("colours")} ' if choose.chance(0.1) else ''
+        return say(f'by {rng.choice(("the", "the", "its"))} {colour}{choose.word("grips")}')
     if kind == 'tool':
+        what = choose.word('instruments') if choose.chance(0.75) else choose.noun('workshop')
+        colour = f'{choose.word("colours")} ' if choose.chance(0.15) else ''
         return say(
-            rng.choice(('with ', 'with ', 'using '))
-            + rng.choice(('the ', 'a ', 'your ', ''))
-            + choose.word('instruments')
+            rng.choice(('with ', 'with ', 'using ')) + rng.choice(('the ', 'a ', 'your ', '')) + colour + what
         )
     what = noun_phrase(choose, depth=1, post='none')
     mark(what.words, 'manner', avoid=True)

@@ -86,13 +86,11 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
 
 def _steps(choose: Chooser) -> list[Word]:
     count = choose.rng.choices((1, 2, 3, 4), (0.55, 0.35, 0.08, 0.02))[0]
-    words: list[Word] = say(choose.template(choose.lists['vocatives'])) if choose.chance(0.22) else []
-    if len(words) == 1 and words[0].text.endswith('아') and len(words[0].text) > 2:
-        words = [Word(words[0].text[:-1]), Word('아', glue=True)]
+    words = _opener(choose) if choose.chance(0.3) else []
     subject = say(choose.word('subjects')) if choose.chance(0.05) else []
     words += subject
-    if choose.chance(0.03):
-        words += say(choose.word('asides'))
+    if choose.chance(0.05):
+        words += _remark(choose)
         if choose.chance(0.5):
             words.append(Word(choose.rng.choice(',.'), glue=True))
     if count == 2 and choose.chance(0.10):
@@ -130,6 +128,31 @@ def _steps(choose: Chooser) -> list[Word]:
     for verb, following in itertools.pairwise(verbs):
         link([verb], 'action_order', [following])
     return words + _end(choose, asks)
+
+
+def _opener(choose: Chooser) -> list[Word]:
+    """Return what calls the robot, or prepares the command."""
+    if choose.chance(0.5):
+        words = say(choose.word('openers').format(name=choose.word('names')))
+    else:
+        words = say(choose.template(choose.lists['vocatives']))
+    for index, word in enumerate(words):
+        if word.text[-1] in '아야' and len(word.text) > 2:
+            cut = Word(word.text[-1], glue=True)
+            return [*words[:index], Word(word.text[:-1], glue=word.glue), cut, *words[index + 1 :]]
+    return words
+
+
+def _remark(choose: Chooser) -> list[Word]:
+    """Return something said beside the command: "깨지기 쉬우니까", "접시가 뜨거워"."""
+    if choose.chance(0.75):
+        return say(choose.word('asides'))
+    words = say(choose.noun())
+    return [
+        *words,
+        particle(choose.rng.choice('이은'), words[-1].text),
+        *say(choose.word('remarks')),
+    ]
 
 
 def _next(choose: Chooser, before: str, last: bool, named: bool, fresh: bool) -> tuple[Clause, str]:
@@ -200,7 +223,7 @@ def _end(choose: Chooser, asks: bool) -> list[Word]:
         mark_ = [Word(choose.rng.choice((',', '.', ',')), glue=True)] if choose.chance(0.6) else []
         words += mark_ + say(choose.word('trailers'))
     if choose.chance(0.03):
-        words += [Word(choose.rng.choice('.,'), glue=True), *say(choose.word('asides'))]
+        words += [Word(choose.rng.choice('.,'), glue=True), *_remark(choose)]
     if asks and choose.chance(0.8):
         words.append(Word('?', glue=True))
     elif choose.chance(0.42):

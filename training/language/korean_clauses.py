@@ -61,23 +61,26 @@ def clause(
     action = verb_words(text)
     link(time, 'time', action[:1])
     parts = _arguments(choose, kind, action, drop_target, pronoun)
-    parts = _with_manner(choose, parts, action)
+    parts = _with_manner(choose, parts, action, kind, verb.stem)
     words = [word for part in parts for word in part] + action + time
     return Clause(words, action[0], not drop_target and not pronoun, asks)
 
 
 def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, pronoun: bool) -> list[list[Word]]:
     parts = []
-    for slot in choose.template(_ARGUMENTS[kind]).split():
+    order = choose.template(_ARGUMENTS[kind]).split()
+    for slot in order:
         if slot == 'T':
             if drop:
                 continue
             if pronoun:
                 parts.append(_pronoun(choose, action))
             else:
-                parts.append(_targets(choose, kind, action))
+                parts.append(_targets(choose, kind, action, bare=0.17 if slot == order[-1] else 0.07))
             continue
         group = destination(choose, kind) if slot == 'D' else source(choose)
+        if slot == 'D' == order[-1] and len(order) > 1 and choose.chance(0.03):
+            group.tail = []
         link([group.head], 'argument', action[:1])
         parts.append(group.all())
     if kind == 'act' and choose.chance(0.04):
@@ -97,7 +100,8 @@ def _pronoun(choose: Chooser, action: list[Word]) -> list[Word]:
     return [*words, particle('을', words[-1].text)]
 
 
-def _targets(choose: Chooser, kind: str, action: list[Word]) -> list[Word]:
+def _targets(choose: Chooser, kind: str, action: list[Word], bare: float) -> list[Word]:
+    """Return what a verb takes; ``bare``: how often its particle is left out."""
     key = 'liquid' if kind == 'pour' and choose.chance(0.7) else 'nouns'
     groups = [noun_phrase(choose, key=key)]
     while choose.chance(0.07) and len(groups) < 4:
@@ -111,7 +115,7 @@ def _targets(choose: Chooser, kind: str, action: list[Word]) -> list[Word]:
         words += group.words
     if len(groups) == 1 and choose.chance(0.05):
         words = _contrast(choose) + words
-    return words + _case(choose, words[-1])
+    return words + _case(choose, words[-1], bare=bare)
 
 
 def _and(choose: Chooser, before: str, last: bool) -> list[Word]:
@@ -137,15 +141,17 @@ def _contrast(choose: Chooser) -> list[Word]:
     return other.words + after + say(how) + mark_
 
 
-def _case(choose: Chooser, last: Word, topic: float = 4) -> list[Word]:
+def _case(choose: Chooser, last: Word, topic: float = 4, bare: float = 0.17) -> list[Word]:
     """Return the particle of a target: mostly 을/를, or none, with 좀 now and then."""
     kind = choose.rng.choices(
-        ('을', '', '은', '만', '도', '부터', '이라도'), (72, 17, topic, 2.5, 1.2, 0.8, 0.3)
+        ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, 2.5, 1.2, 0.8, 0.3)
     )[0]
     words = [particle(kind, last.text)] if kind else []
     if kind == '을' and final_of_open(last.text) and choose.chance(0.05):
         last.text, words = _contract(last.text), []
-    if choose.chance(0.06 if kind else 0.25):
+    if kind and choose.chance(0.03):
+        words += say(choose.word('counted'))
+    elif choose.chance(0.06 if kind else 0.25):
         words += say(choose.word('fillers'))
     return words
 
@@ -160,9 +166,11 @@ def _contract(text: str) -> str:
     return text[:-1] + chr(ord(text[-1]) + 8)
 
 
-def _with_manner(choose: Chooser, parts: list[list[Word]], action: list[Word]) -> list[list[Word]]:
+def _with_manner(
+    choose: Chooser, parts: list[list[Word]], action: list[Word], kind: str, stem: str
+) -> list[list[Word]]:
     for _ in range(choose.rng.choices((0, 1, 2), (0.52, 0.42, 0.06))[0]):
-        words = manner(choose)
+        words = manner(choose, kind, stem)
         link([word for word in words if not word.glue], 'cause', action[:1])
         if choose.chance(0.05):
             words = [*words, Word(',', glue=True)]

@@ -35,6 +35,8 @@ def noun_phrase(
     choose: Chooser, *, depth: int = 0, plain: float = 0.5, key: str = 'nouns', clauses: float = 0.22
 ) -> Group:
     """Return a noun phrase without its particle."""
+    if depth == 0 and key == 'nouns' and choose.chance(0.025):
+        return _among(choose)
     words: list[Word] = []
     if depth < 2 and choose.chance(clauses if depth == 0 else 0.10):
         words += _relative(choose, depth)
@@ -42,7 +44,9 @@ def noun_phrase(
         words += say(choose.word('demonstratives'))
     elif choose.chance(0.03):
         words += say(choose.word('owners'))
-    if not choose.chance(plain):
+    if choose.chance(0.035):
+        words += [*say(choose.word('sides')), Word('에서', glue=True), *say(choose.word('nths'))]
+    elif not choose.chance(plain):
         words += _adjectives(choose)
     core, head = _noun(choose, key)
     words += core
@@ -58,13 +62,23 @@ def noun_phrase(
     return Group(words, head)
 
 
+def _among(choose: Chooser) -> Group:
+    """Return one thing picked from many: "컵 중에서 제일 큰 거"."""
+    words = say(choose.word('colours') if choose.chance(0.2) else '') + say(choose.noun())
+    if choose.chance(0.4):
+        words.append(Word('들', glue=True))
+    words += say(choose.word('among')) + say(choose.word(choose.pick(superlatives=7, colours=2, ordinals=1)))
+    words += say(choose.word('things') if choose.chance(0.8) else choose.noun())
+    link([word for word in words[:-1] if not word.glue], 'modifier', words[-1:])
+    return Group(words, words[-1])
+
+
 def _adjectives(choose: Chooser) -> list[Word]:
-    parts = [
+    place = choose.pick(superlatives=0.10, ordinals=0.10, comparatives=0.02, none=0.78)
+    parts = [] if place == 'none' else [choose.word(place)]
+    parts += [
         choose.word(key)
         for key, probability in (
-            ('superlatives', 0.10),
-            ('ordinals', 0.10),
-            ('comparatives', 0.02),
             ('sizes', 0.22),
             ('states', 0.15),
             ('colours', 0.50),
@@ -138,8 +152,14 @@ def destination(choose: Chooser, kind: str) -> Group:
             else ('에', '에', '에', '으로', '에다', '에다가')
         )
     elif draw < (0.32 if moving else 0.18):
+        if choose.chance(0.15):
+            words = say(choose.word('self'))
+            return _headed(words, 'destination', [])
         words = say(choose.word('people'))
         ending = choose.word('to_person')
+    elif draw < (0.36 if moving else 0.23):
+        words = say(choose.word('referring'))
+        ending = choose.rng.choice(('에', '에', '에', '에다', '에다가', '으로'))
     else:
         between = choose.chance(0.04)
         words = noun_phrase(
@@ -164,16 +184,13 @@ def destination(choose: Chooser, kind: str) -> Group:
             if moving
             else ('에', '에', '에', '에', '에', '에', '에다', '에다가', '으로')
         )
-    tail: list[Word] = []
     if ending == '쪽으로':
         if words[-1].text.endswith('쪽'):
             ending = '으로'
         else:
             words.append(Word('쪽', glue=choose.chance(0.2)))
             ending = '으로'
-    if not choose.chance(0.02):
-        tail = [particle(ending, words[-1].text)]
-    return _headed(words, 'destination', tail)
+    return _headed(words, 'destination', [particle(ending, words[-1].text)])
 
 
 def source(choose: Chooser) -> Group:
@@ -196,8 +213,12 @@ def _headed(words: list[Word], role: str, tail: list[Word]) -> Group:
     return Group(words, head, tail=tail)
 
 
-def manner(choose: Chooser) -> list[Word]:
-    """Return a manner, one span."""
+def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word]:
+    """Return a manner, one span, that fits a verb of this class and stem."""
+    if stem in choose.lists['turning'] and choose.chance(0.4):
+        words = say(choose.word('ways'))
+        mark(words, 'manner')
+        return words
     rng = choose.rng
     kind = choose.pick(adverb=62, degree=7, negated=15, object=2.5, loop=3, tool=6, double=3)
     if kind == 'adverb':
@@ -219,13 +240,16 @@ def manner(choose: Chooser) -> list[Word]:
         mark(other.words, '', avoid=True)
         words = [
             *other.all(),
-            particle(rng.choice(('을', '을', '은')), other.words[-1].text),
-            *say(choose.word('negated_object') + rng.choice(('지 않고', '지 않게', '지 않도록', '지 말고'))),
+            particle('을', other.words[-1].text),
+            *say(choose.word('negated_object') + rng.choice(('지 않고', '지 않게', '지 않도록'))),
         ]
     elif kind == 'loop':
         words = say(choose.word('while'))
     else:
         words = say(choose.word('instruments'))
+        if kind_of_verb == 'act' and choose.chance(0.5):  # what one does it with may be anything
+            words = say(choose.noun(choose.pick(workshop=3, kitchen=2, household=1, lab=1)))
+            words.append(particle('으로', words[-1].text))
         if choose.chance(0.2):
             words = say(choose.word('colours')) + words
     mark(words, 'manner')

@@ -87,6 +87,7 @@ def inflect(choose: Chooser, verb: Verb, pattern: str) -> str:
         l=verb.prospective(),
         m=verb.nominal(),
         plain=verb.plain(),
+        noun=verb.stem[:-1] if verb.stem.endswith('하') and len(verb.stem) > 1 else verb.stem + '기',
         formal=verb.formal(),
     )
 

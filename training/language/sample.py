@@ -91,16 +91,22 @@ def link(words: Iterable[Word], head: str, targets: Sequence[Word]) -> None:
 def write(words: Sequence[Word], language: str, kind: int, rng: random.Random, *, noise: bool) -> Sample:
     """Put the words together, with the accidents of writing where ``noise`` is set."""
     words = [word for word in words if word.text]
+    heard = noise and rng.random() < 0.12  # as speech recognition writes it: no marks, no capitals
+    if heard:
+        words = [word for word in words if word.text not in '.,;:?!' or word.span is not None] or words
     if noise:
         _misspell(words, rng)
-    texts = _cased([word.text for word in words], language, rng)
+        _separate(words, language, rng)
+    texts = [word.text for word in words]
+    texts = [text.lower() for text in texts] if heard else _cased(texts, language, rng)
     gap_out = rng.random() < (0.10 if language == 'ko' else 0.015) if noise else False
+    share = 1.0 if gap_out and language == 'ko' and rng.random() < 0.25 else 0.25
     wide = noise and rng.random() < 0.02
     text, labels, avoid, pieces = '', [], [], []
     before: Word | None = None
     for word, written in zip(words, texts, strict=False):
         glue = word.glue
-        if noise and not glue and gap_out and before is not None and rng.random() < 0.25:
+        if not glue and gap_out and before is not None and rng.random() < share:
             glue = before.text not in '.,!?;'
         gap = '' if before is None or glue else '  ' if wide and rng.random() < 0.3 else ' '
         same = before is not None and word.span is not None and word.span is before.span
@@ -143,8 +149,16 @@ def _cased(texts: list[str], language: str, rng: random.Random) -> list[str]:
     return texts
 
 
+def _separate(words: list[Word], language: str, rng: random.Random) -> None:
+    """Put spaces before Korean particles, as some people write them: "컵 을"."""
+    if language == 'ko' and rng.random() < 0.03:
+        for word in words:
+            if word.glue and word.text.isalpha() and rng.random() < 0.4:
+                word.glue = False
+
+
 def _misspell(words: list[Word], rng: random.Random) -> None:
-    if rng.random() > 0.07:
+    if rng.random() > 0.09:
         return
     for word in rng.sample(words, k=min(len(words), 1 if rng.random() < 0.7 else 2)):
         letters = list(word.text)

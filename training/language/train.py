@@ -1,7 +1,9 @@
 """Train the language model: ``python -m training.language.train``.
 
-Seeded, resumable (run it again after a break), one core. Writes the weights into the package and what
-happened into ``training/language/results``.
+Seeded, resumable (run it again after a break and it goes on with the same samples), one core. What is
+tested and written is the running mean of the weights (Polyak and Juditsky, "Acceleration of Stochastic
+Approximation by Averaging", 1992). Writes the weights into the package and what happened into
+``training/language/results``.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from vla_attention.language.parser import WEIGHTS
 from vla_attention.language.spans import best_labels, spans_of
 
 HERE = Path(__file__).parent
+AVERAGED = 0.998  # what the mean keeps at a step, at the end
 LOSS_WEIGHTS = {'labels': 1.0, 'starts': 0.5, 'avoid': 0.3, 'heads': 0.3, 'kind': 0.2}
 
 
@@ -78,25 +81,35 @@ def _mask_to_bfloat16(module: nn.Module, inputs: tuple, options: dict) -> tuple[
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Warm up over 200 steps, then fall along a cosine."""
     warm = min(1.0, (step + 1) / 200)
-    return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
+    return peak * warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
+
+
+@torch.no_grad()
+def average(mean: nn.Module, network: nn.Module, step: int) -> None:
+    """Move the running mean towards the network; over fewer steps at the start."""
+    kept = min(AVERAGED, (1 + step) / (10 + step))
+    for slow, fast in zip(mean.parameters(), network.parameters(), strict=False):
+        slow.lerp_(fast, 1 - kept)
 
 
 def train(options: argparse.Namespace) -> LanguageNetwork:
     """Train, or go on where the last run stopped."""
     torch.manual_seed(options.seed)
-    network = LanguageNetwork()
+    network, mean = LanguageNetwork(), LanguageNetwork()
+    mean.load_state_dict(network.state_dict())
     for layer in network.layers:  # scores in bfloat16 take a mask in bfloat16
         layer.attention.register_forward_pre_hook(_mask_to_bfloat16, with_kwargs=True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, fused=True)
     step, log = 0, []
     checkpoint = Path(options.checkpoint)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists() and not options.fresh:
         state = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state['network'])
+        mean.load_state_dict(state['mean'])
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
-    test = [sample for _, sample in zip(range(250), samples(99, test=True), strict=False)]
+    test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
     stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
@@ -114,6 +127,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         step += 1
+        average(mean, network, step)
         bar.update()
         for name, part in parts.items():
             sums[name] += part.item()
@@ -121,7 +135,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
             entry = {
                 'step': step,
                 'cpu_s': round(time.process_time() - began, 1),
-                'f1': round(held_out_f1(network, test), 4),
+                'f1': round(held_out_f1(mean, test), 4),
                 **{name: round(value / options.every, 4) for name, value in sums.items()},
             }
             log.append(entry)
@@ -130,19 +144,20 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
             torch.save(
                 {
                     'network': network.state_dict(),
+                    'mean': mean.state_dict(),
                     'optimizer': optimizer.state_dict(),
                     'step': step,
                     'log': log,
                 },
                 checkpoint,
             )
-            save(network, options.weights)
+            save(mean, options.weights)
     bar.close()
     if step > done:
         (HERE / 'results' / 'learning_curve.json').write_text(
             json.dumps(log, indent=1) + '\n', encoding='utf-8'
         )
-    return network
+    return mean
 
 
 def save(network: LanguageNetwork, path: str) -> None:
@@ -155,7 +170,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--steps', type=int, default=6000)
+    parser.add_argument('--steps', type=int, default=12000)
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
