@@ -22,7 +22,7 @@ from training.language.dataset import samples
 from training.language.evaluate import SCORED, Tally, measure
 from vla_attention.language.parser import InstructionParser
 
-TAGGED = Path(__file__).resolve().parents[2] / 'shared' / 'commands' / 'dev.txt'
+OWN = Path(__file__).resolve().parents[1] / 'test' / 'unit' / 'data' / 'commands.txt'
 ROLE_OF_TAG = {'T': 'target', 'A': 'action', 'M': 'manner', 'D': 'destination', 'S': 'source'}
 _TAG = re.compile(r'\[([TAMDS]):([^\]]+)\]')
 
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--commands', type=int, default=2000, help='generated commands (default: 2000)')
     parser.add_argument('--seed', type=int, default=77, help='of the generated commands (default: 77)')
-    parser.add_argument('--tagged', type=Path, default=TAGGED,
-                        help=f'file of tagged commands (default: {TAGGED.name})')
+    parser.add_argument('--tagged', type=Path, nargs='*', default=[OWN, *_found()],
+                        help=f'files of tagged commands (default: {OWN.name}, and dev.txt where it is)')
     parser.add_argument('--timed', type=int, default=300, help='commands that are timed (default: 300)')
 
 
@@ -55,8 +55,8 @@ def _rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         stream = samples(options.seed, test=True, noise=noise)
         tally, _ = measure(parser, islice(stream, options.commands))
         yield from _figures(name, tally)
-    if options.tagged.exists():
-        yield from _figures(options.tagged.name, _tagged(parser, options.tagged))
+    for path in options.tagged:
+        yield from _figures(path.name, tagged(parser, path))
     times = _milliseconds(parser, options)
     for percent in (50, 95, 99):
         value = round(float(np.percentile(times, percent)), 2)
@@ -75,7 +75,13 @@ def _figures(name: str, tally: Tally) -> Iterator[dict[str, Any]]:
         yield _row(name, key, round(tally.share(key), 4), f'of {tally.commands[key][1]} commands')
 
 
-def _tagged(parser: InstructionParser, path: Path) -> Tally:
+def _found() -> list[Path]:
+    path = Path(__file__).resolve().parents[2] / 'shared' / 'commands' / 'dev.txt'
+    return [path] if path.exists() else []
+
+
+def tagged(parser: InstructionParser, path: Path) -> Tally:
+    """Compare the parser with a file of hand-tagged commands."""
     tally = Tally()
     for line in path.read_text(encoding='utf-8').splitlines():
         if not line.strip() or line.startswith('#'):

@@ -4,7 +4,7 @@ import pytest
 from vla_attention.language.characters import FEATURES, character_features, encode, pieces_of
 from vla_attention.language.instruction import Step
 from vla_attention.language.parser import language_of
-from vla_attention.language.spans import Span, best_labels, spans_of
+from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of
 from vla_attention.language.steps import make_steps
 
 
@@ -32,6 +32,35 @@ def test_labels_enter_a_span_by_its_beginning():
     assert best_labels(scores).tolist() == [1, 2, 2]
     scores[:, 0] = 9.0
     assert best_labels(scores).tolist() == [0, 0, 0]
+
+
+def test_spans_end_where_words_end():
+    text = 'a pen now'
+    cut = np.full(len(text), -8.0)
+    boundary = boundary_scores(text, cut)
+    assert np.flatnonzero(boundary).tolist() == [3, 4, 7, 8]     # inside "pen" and "now"
+    np.testing.assert_allclose(boundary[[3, 4]], np.log(1 / (1 + np.exp(8.0))), rtol=1e-9)
+    scores = np.zeros((len(text), 11))
+    scores[:, 0] = 2.0
+    scores[2, 1], scores[3, 2], scores[4, 2] = 5.0, 5.0, 1.0     # the last letter of "pen" is in doubt
+    assert spans_of(text, best_labels(scores)) == [Span(2, 4, 'target')]
+    assert spans_of(text, best_labels(scores, boundary)) == [Span(2, 5, 'target')]
+
+
+def test_a_korean_span_ends_before_its_particle():
+    text = '찜기는 둬'
+    cut = np.array([0.0, -6.0, 6.0, 0.0, 0.0])
+    scores = np.zeros((len(text), 11))
+    scores[0, 1] = scores[2, 0] = 4.0
+    scores[1, 0], scores[1, 2] = 1.0, 0.5
+    boundary = boundary_scores(text, cut)
+    assert spans_of(text, best_labels(scores)) == [Span(0, 1, 'target')]
+    assert spans_of(text, best_labels(scores, boundary)) == [Span(0, 2, 'target')]
+
+
+def test_a_boundary_that_costs_nothing_changes_nothing():
+    scores = np.random.default_rng(0).normal(size=(40, 11)) * 3
+    assert best_labels(scores, np.zeros(40)).tolist() == best_labels(scores).tolist()
 
 
 def test_spans_are_trimmed_and_neighbours_stay_apart():

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from vla_attention.language.characters import encode, pieces_of
 from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
 from vla_attention.language.network import LanguageNetwork
-from vla_attention.language.spans import Span, best_labels, spans_of
+from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of
 from vla_attention.language.steps import make_steps
 
 WEIGHTS = Path(__file__).parents[1] / 'weights' / 'language.safetensors'
@@ -83,14 +83,16 @@ class InstructionParser:
     def _attend(self, text: str, language: str) -> Instruction:
         characters = torch.from_numpy(encode(text)).unsqueeze(0)
         states = self.network.characters(characters)
-        pieces = pieces_of(text, (self.network.cut(states)[0] > 0).tolist())
+        cut = self.network.cut(states)[0].double().numpy()
+        pieces = pieces_of(text, (cut > 0).tolist())
         bounds, piece = piece_tensors(pieces, len(text))
         answer = self.network(states, characters[..., 0] > 0, bounds.unsqueeze(0), piece.unsqueeze(0))
         kind = int(answer.kind[0].argmax())
         if kind:
             return Instruction(text, language if kind == 2 else '',
                                reason=NO_COMMAND if kind == 2 else OTHER_LANGUAGE)
-        spans = spans_of(text, best_labels(answer.labels[0].log_softmax(-1).double().numpy()))
+        scores = answer.labels[0].log_softmax(-1).double().numpy()
+        spans = spans_of(text, best_labels(scores, boundary_scores(text, cut)))
         if not any(span.role in ('target', 'destination') for span in spans):
             return Instruction(text, language, reason=NOTHING_NAMED)
         heads = {name: answer.attention[0, index].numpy() for index, name in enumerate(HEADS)}

@@ -19,11 +19,27 @@ class Span:
     role: str
 
 
-def best_labels(scores: np.ndarray) -> np.ndarray:
+def boundary_scores(text: str, cut: np.ndarray) -> np.ndarray:
+    """Return what it costs a span to begin or end before each character: log p(a word begins here), (L,).
+
+    Nothing beside a space. So spans end where words do ("pen", not "pe"), and Korean nouns before a particle.
+
+    :param cut: (L,) logits of a word beginning at the character.
+    """
+    scores = np.minimum(0.0, cut) - np.log1p(np.exp(-np.abs(cut)))     # log sigmoid
+    for index, character in enumerate(text):
+        if index == 0 or character.isspace() or text[index - 1].isspace():
+            scores[index] = 0.0
+    return scores
+
+
+def best_labels(scores: np.ndarray, boundary: np.ndarray | None = None) -> np.ndarray:
     """Return the most probable sequence of labels in which no span is entered but by its beginning (Viterbi).
 
     :param scores: (L, labels) float, log-probabilities or logits: 0 outside, 1 + 2 r where a span of role
         r begins, 2 + 2 r inside it.
+    :param boundary: (L,) of :func:`boundary_scores`, added wherever a span begins or ends before the
+        character.
     :returns: (L,) int64.
     """
     length, labels = scores.shape
@@ -32,11 +48,17 @@ def best_labels(scores: np.ndarray) -> np.ndarray:
         allowed[:, inside] = False
         allowed[[inside - 1, inside], inside] = True
     barrier = np.where(allowed, 0.0, -1e9)
+    goes_on = np.zeros((labels, labels), bool)
+    goes_on[0, 0] = True
+    goes_on[:, 2::2] = allowed[:, 2::2]
+    edge = np.where(goes_on, 0.0, 1.0)
     best = scores[0].copy()
     best[2::2] = -1e9
     back = np.zeros((length, labels), np.int64)
     for index in range(1, length):
         paths = best[:, None] + barrier
+        if boundary is not None and boundary[index]:
+            paths += boundary[index] * edge
         back[index] = paths.argmax(0)
         best = paths[back[index], np.arange(labels)] + scores[index]
     path = np.zeros(length, np.int64)
