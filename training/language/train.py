@@ -170,11 +170,11 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--steps', type=int, default=12000)
+    parser.add_argument('--steps', type=int, default=15000)
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--every', type=int, default=250, help='steps between checkpoints')
+    parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--checkpoint', default=str(HERE / 'checkpoints' / 'language.pt'))
     parser.add_argument('--weights', default=str(WEIGHTS), help='where the result goes')
     parser.add_argument('--fresh', action='store_true', help='start anew, even where a checkpoint is')

@@ -1,9 +1,10 @@
 """What each word is worth, by leaving it out; taught to an output of the network.
 
 The weight of word i is sqrt(D_i / max_j D_j), where D_i is how much of the answer goes when the word is
-left out of the text: what the word itself said (its chance of having a role, and of being linked to
-another word, over the named heads), and how far the answers of the other words move (total variation of
-their roles and of each named head's row, and the change of their chance to be avoided).
+left out of the text. In full: the facts that name the word (its chance of having a role, of being linked to
+another word, and of others being linked to it, over the named heads). At a quarter: what moves elsewhere
+(total variation of the other words' roles and of what remains of each named head's rows, and the change of
+their chance to be avoided); for a particle tells roles apart, but there is nothing to look at in it.
 
 Asking this of a sentence of T words takes T more passes; so the network's weight output is trained on
 the answers, on top of the words' states, which stay as they are: ``python -m training.language.weigh``.
@@ -32,6 +33,7 @@ from vla_attention.language.parser import WEIGHTS, piece_tensors
 
 RESULTS = Path(__file__).parent / 'results'
 MOST_WORDS = 30
+ELSEWHERE = 0.25  # what a change in the answer about other words counts
 
 
 @torch.inference_mode()
@@ -51,13 +53,14 @@ def losses_without(network: LanguageNetwork, text: str, pieces: list[tuple[int, 
     for index in range(count):
         others = [place for place in range(count) if place != index]
         own = 1 - roles[0, index, 0] + (1 - heads[0, :, index, index]).sum()
+        own += heads[0][:, others, index].sum()
         moved = (roles[0, others] - roles[index + 1, : count - 1]).abs().sum() / 2
         moved += (avoid[0, others] - avoid[index + 1, : count - 1]).abs().sum()
         before = heads[0][:, others]
-        # what went to the word itself is lost; the rest is compared with the answer without it
-        moved += (before[:, :, others] - heads[index + 1, :, : count - 1, : count - 1]).abs().sum() / 2
-        moved += before[:, :, index].sum() / 2
-        lost[index] = own + moved
+        # a row that paid attention to the word has to pay it elsewhere now: that much is no news
+        rest = (before[:, :, others] - heads[index + 1, :, : count - 1, : count - 1]).abs().sum()
+        moved += (rest - before[:, :, index].sum()) / 2
+        lost[index] = own + ELSEWHERE * moved
     return lost
 
 
