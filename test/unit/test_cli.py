@@ -64,7 +64,7 @@ def test_ground_finds_the_cup_in_both_languages(capsys, coffee, tmp_path):
         assert 160 < x < 440 and 20 < y < 320, 'the cup is there in the photograph'
         assert answer['destination'] == answer['avoid'] == []
     names = {path.name for path in (tmp_path / 'out').iterdir()}
-    assert names == {'coffee_overlay.png', 'coffee_0_target.png'}
+    assert names == {'coffee_overlay.png', 'coffee_heads.png', 'coffee_0_target.png'}
 
 
 def test_ground_jsonl_answers_in_order(capsys, coffee, tmp_path):

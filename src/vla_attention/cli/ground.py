@@ -22,7 +22,8 @@ def add(commands: Any) -> None:
     parser.add_argument('image', nargs='?', type=Path, metavar='IMAGE')
     parser.add_argument('instruction', nargs='?', metavar='INSTRUCTION')
     parser.add_argument('--jsonl', type=Path, metavar='FILE', help='many questions, one JSON object a line')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='write the overlay and the maps as PNG')
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write the overlay, the maps, and a sheet of all heads and words as PNG')
     parser.add_argument('--depth', type=Path, metavar='FILE',
                         help='registered depth: 16-bit PNG in millimetres, or .npy/.tiff of floats in metres')
     parser.add_argument('--intrinsics', type=float, nargs=4, metavar=('FX', 'FY', 'CX', 'CY'),
@@ -91,10 +92,12 @@ def _answer(look: Any) -> dict[str, Any]:
 
 
 def _write_look(folder: Path, stem: str, image: Any, look: Any) -> None:
+    from vla_attention.view.heads import draw_heads
     from vla_attention.view.overlay import draw_heat, draw_overlay
     targets = look.query.indices('target')
     attention = None if look.maps is None or not targets else look.maps.maps[targets[0]]
     write_image(folder / f'{stem}_overlay.png', draw_overlay(image, look.regions, attention=attention))
     if look.maps is not None:
+        write_image(folder / f'{stem}_heads.png', draw_heads(image, look.maps, look.query.roles))
         for index, role in enumerate(look.query.roles):
             write_image(folder / f'{stem}_{index}_{role}.png', draw_heat(image, look.maps.maps[index]))
