@@ -49,14 +49,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(options.hub_threads)
     rows = []
     with tempfile.TemporaryDirectory() as root:
-        for name, save, plain, frames in (('clipseg', _save_clipseg, _plain_clipseg, 4 * options.hub_frames),
-                                          ('owlv2', _save_owlv2, _plain_owlv2, options.hub_frames)):
+        for name, save, plain, frames in (('clipseg', save_clipseg, _plain_clipseg, 4 * options.hub_frames),
+                                          ('owlv2', save_owlv2, _plain_owlv2, options.hub_frames)):
             folder = Path(root) / name
             save(folder)
             backend = make_backend(name, model=str(folder), device='cpu')
             for count in (1, 2):
                 rows.append(_compare(backend, plain(backend), PHRASES[:count], frames))
-    return {'rows': rows, 'machine': _machine(), 'image': f'{SIZE[0]}x{SIZE[1]}', 'weights': 'random',
+    return {'rows': rows, 'machine': machine(), 'image': f'{SIZE[0]}x{SIZE[1]}', 'weights': 'random',
             'versions': {'torch': torch.__version__, 'transformers': transformers.__version__}}
 
 
@@ -66,13 +66,13 @@ def _compare(backend: Any, plain: Callable[[Image.Image, list[str], bool], Any],
     encoded = backend.encode(phrases)
     ours, theirs = [], []
     for index in tqdm(range(frames + 1), desc=f'{backend.name} {len(phrases)}', disable=None, leave=False):
-        image = _picture(index)
+        image = picture(index)
         times = (_timed(backend.attend, image, encoded), _timed(plain, Image.fromarray(image), texts, False))
         if index:       # the first frame warms up
             ours.append(times[0])
             theirs.append(times[1])
     (our_cpu, our_clock), (cpu, clock) = np.array(ours).T, np.array(theirs).T
-    difference = _difference(backend, encoded, phrases, plain, texts, _picture(0))
+    difference = _difference(backend, encoded, phrases, plain, texts, picture(0))
     return {'backend': backend.name, 'phrases': len(phrases), 'frames': frames,
             'plain cpu p50 ms': round(float(np.median(cpu)), 1),
             'ours cpu p50 ms': round(float(np.median(our_cpu)), 1),
@@ -100,13 +100,14 @@ def _difference(backend: Any, encoded: Any, phrases: tuple[str, ...], plain: Any
     asked = [encoded.tree.texts.index(phrase) for phrase in phrases]
     spread = wanted.std()
     with torch.inference_mode():
-        same, own = (_logits(backend, one, encoded.features, asked) - wanted
+        same, own = (logits(backend, one, encoded.features, asked) - wanted
                      for one in (pixels, backend.prepare(image)))
     return {'same pixels': float(f'{same.abs().max() / spread:.1e}'),
             'own pixels': float(f'{own.square().mean().sqrt() / spread:.1e}')}
 
 
-def _logits(backend: Any, pixels: torch.Tensor, features: torch.Tensor, asked: list[int]) -> torch.Tensor:
+def logits(backend: Any, pixels: torch.Tensor, features: torch.Tensor, asked: list[int]) -> torch.Tensor:
+    """Return what a backend's model says of pixels, for the texts asked for: one forward pass."""
     if backend.name == 'clipseg':
         return backend.logits(pixels, features)[asked]
     return backend.detect(pixels, features)[0].flatten(0, 1)[:, asked]
@@ -147,7 +148,7 @@ def _pil_processor(folder: Path) -> Any:
     return transformers.AutoImageProcessor.from_pretrained(folder, backend='pil')
 
 
-def _save_clipseg(folder: Path) -> None:
+def save_clipseg(folder: Path) -> None:
     """Write a model of the sizes of CIDAS/clipseg-rd64-refined: ViT-B/16, 352 pixels, 485 tokens."""
     import transformers
     torch.manual_seed(0)
@@ -158,7 +159,7 @@ def _save_clipseg(folder: Path) -> None:
     _tokenizer(77).save_pretrained(folder)
 
 
-def _save_owlv2(folder: Path) -> None:
+def save_owlv2(folder: Path) -> None:
     """Write a model of the sizes of google/owlv2-base-patch16-ensemble: ViT-B/16, 960 pixels."""
     import transformers
     torch.manual_seed(0)
@@ -186,13 +187,14 @@ def _tokenizer(length: int) -> Any:
     return transformers.CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=length)
 
 
-def _picture(seed: int) -> np.ndarray:
+def picture(seed: int) -> np.ndarray:
     """Return a smooth random picture (H, W, 3) uint8: what it shows does not change the time."""
     small = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     return np.array(Image.fromarray(small).resize(SIZE, Image.BICUBIC))
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return processor and threads."""
     cpu = platform.processor() or platform.machine()
     info = Path('/proc/cpuinfo')
     if info.exists():

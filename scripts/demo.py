@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 from demo_listener import Listener, NothingCameError, nanoseconds
-from demo_processes import STACK, Processes
+from node_processes import STACK, Processes
 
 from vla_attention.ros.messages import read_rgb
 

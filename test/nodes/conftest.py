@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -10,11 +9,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / 'src'
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / 'scripts'))
+from node_processes import free_domain, node_command  # noqa: E402 (the scripts are no package)
+
 # Fast DDS's own shared memory segment is smaller than an image: see config/fastdds.xml
 os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'SHM?max_msg_size=4MB&sockets_size=16MB')
 
@@ -26,34 +27,18 @@ try:
 except ImportError:
     collect_ignore_glob = ['test_*.py']  # no ROS 2 here: nothing of this folder can run
 
-DOMAINS = range(20, 39)     # 39 is for nodes within the test's own process
-
-
-def free_domain() -> tuple[int, IO]:
-    """Return a domain that no other run on this machine uses, and the lock that says so while it is open."""
-    while True:
-        for domain in DOMAINS:
-            lock = (Path(tempfile.gettempdir()) / f'vla_attention_test_domain_{domain}').open('w')
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return domain, lock
-            except BlockingIOError:
-                lock.close()
-        time.sleep(0.1)
-
 
 class Process:
     """One node in a process of its own."""
 
-    def __init__(self, module: str, arguments: list[str], domain: int) -> None:
+    def __init__(self, module: str, arguments: tuple[str, ...], parameters: dict[str, object],
+                 domain: int) -> None:
         self.module = module
         self._output = tempfile.TemporaryFile('w+', encoding='utf-8')  # noqa: SIM115 (lives as the process does)
-        path = os.pathsep.join(filter(None, [str(SOURCE), str(SOURCE.parent), os.environ.get('PYTHONPATH')]))
+        path = os.pathsep.join(filter(None, [str(ROOT / 'src'), str(ROOT), os.environ.get('PYTHONPATH')]))
         environment = dict(os.environ, ROS_DOMAIN_ID=str(domain), PYTHONPATH=path, PYTHONUNBUFFERED='1')
-        command = [sys.executable, '-m', f'vla_attention.ros.{module}']
-        if arguments:
-            command += ['--ros-args', *arguments]
-        self.popen = subprocess.Popen(command, env=environment, stdout=self._output, stderr=subprocess.STDOUT)
+        self.popen = subprocess.Popen(node_command(module, parameters, arguments), env=environment,
+                                      stdout=self._output, stderr=subprocess.STDOUT)
 
     @property
     def log(self) -> str:
@@ -86,8 +71,7 @@ class Graph:
 
     def start(self, module: str, *arguments: str, **parameters: object) -> Process:
         """Start a node with parameters."""
-        given = [word for name, value in parameters.items() for word in ('-p', f'{name}:={value}')]
-        self.processes.append(Process(module, [*arguments, *given], self.domain))
+        self.processes.append(Process(module, arguments, parameters, self.domain))
         return self.processes[-1]
 
     def collect(self, message_type: type, topic: str, *, latched: bool = False, depth: int = 50) -> list:

@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> None:
     chosen = parser.parse_args(options.rest)
     for name, benchmark in benchmarks.items():
         result = benchmark.run(chosen)
-        print(f'{name}\n{_table(result["rows"])}\n')
+        for title, rows in {name: result['rows'], **result.get('tables', {})}.items():
+            print(f'{title}\n{_table(rows)}\n')
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / f'{name}.json').write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n',
                                                   encoding='utf-8')

@@ -107,7 +107,7 @@ class FocusNode(PerceptionNode):
             self.health.expect(key, f'{topic} on {name}', timeout=lambda: self.parameters['depth_timeout'],
                                missing=f'no {topic} on {name} yet: {hint}')
         self.subscribe(CameraInfo, 'camera_info', self._take_info, qos.sensor())
-        self._take_images('depth', qos.sensor())
+        self._take_images('depth', qos.stream())
         for topic in OUTLINES:
             self._take_images(topic, qos.result())
         self.subscribe(Detection2DArray, 'focus/regions', self._take_regions, qos.result())
@@ -126,7 +126,7 @@ class FocusNode(PerceptionNode):
             return
         wanted = any(output.wanted for output in self._points.values())
         if wanted and self._colour_input is None:
-            self._colour_input = self._take_images('image', qos.sensor())
+            self._colour_input = self._take_images('image', qos.stream())
         elif not wanted and self._colour_input is not None:
             self.unsubscribe(self._colour_input)
             self._colour_input = None

@@ -12,13 +12,15 @@ from vision_msgs.msg import Classification, Detection2D, Detection2DArray
 
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import read_regions
-from vla_attention.ros.messages import ImageError, read_array, read_rgb, write_image, write_jpeg
+from vla_attention.ros.image_node import JUMP
+from vla_attention.ros.messages import ImageError, read_array, read_rgb, seconds, write_image, write_jpeg
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 from vla_attention.ros.topics import Input
 from vla_attention.view.overlay import draw_overlay
 
-WAITING = 16        # images that may wait for what belongs to them; half a second at 30 Hz
+LEAST_WAIT = 0.5    # seconds that an image waits at least for what belongs to it
+MOST_WAIT = 5.0     # and at most, where results are that late
 PHASE_AGE = 2.0     # seconds after which a phase is no longer shown
 
 SETTINGS = (
@@ -36,6 +38,8 @@ class OverlayNode(PerceptionNode):
         super().__init__('overlay_node', SETTINGS, **options)
         self._parts: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
         self._stream: list[Input] = []
+        self._newest = 0.0                                 # stamp of the last image, in seconds
+        self._late = 0.0                                   # seconds that regions are behind it
         self._phase: tuple[float, str] = (0.0, '')         # when it came (monotonic, s), and what
         self._importance: tuple[float, float] = (0.0, 0.0)
 
@@ -77,7 +81,7 @@ class OverlayNode(PerceptionNode):
                                missing=f'nothing on {name} yet')
         self._stream = [
             self.subscribe(CompressedImage if compressed else Image, image, self._part('image'),
-                           qos.sensor()),
+                           qos.stream()),
             self.subscribe(Image, 'attention/target', self._part('attention'), qos.result()),
             self.subscribe(Image, 'focus/labels', self._part('labels'), qos.result()),
             self.subscribe(Detection2DArray, 'focus/regions', self._part('focus'), qos.result()),
@@ -89,18 +93,27 @@ class OverlayNode(PerceptionNode):
         def take(message: Any) -> None:
             self.health.came(kind)
             stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-            parts = self._parts.setdefault(stamp, {})
-            parts[kind] = message
+            if kind == 'image':
+                self._image_came(seconds(message.header))
+            self._parts.setdefault(stamp, {})[kind] = message
             if kind == 'focus':
+                self._late = max(0.95 * self._late, self._newest - seconds(message.header))
                 # what is left of earlier images will not come any more
                 done = [have for have, held in self._parts.items() if have < stamp and 'focus' in held]
                 for earlier in done:
                     self._hand_on(earlier)
-            if len(parts) == 4:
+            if len(self._parts[stamp]) == 4:
                 self._hand_on(stamp)
-            while len(self._parts) > WAITING:
-                self._parts.popitem(last=False)
+            wait = min(MOST_WAIT, max(LEAST_WAIT, 1.5 * self._late))
+            for have in [have for have in self._parts if abs(self._newest - have[0] - have[1] * 1e-9) > wait]:
+                del self._parts[have]
         return take
+
+    def _image_came(self, time: float) -> None:
+        self.health.count('images')
+        if time < self._newest - JUMP:      # stamps started over
+            self._parts.clear()
+        self._newest = time
 
     def _hand_on(self, stamp: tuple[int, int]) -> None:
         parts = self._parts.pop(stamp)

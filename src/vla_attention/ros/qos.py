@@ -15,6 +15,12 @@ def sensor() -> QoSProfile:
                       durability=DurabilityPolicy.VOLATILE)
 
 
+def stream() -> QoSProfile:
+    """Take every image of a stream that results refer to by stamp: best effort, a few may wait their turn."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.BEST_EFFORT,
+                      durability=DurabilityPolicy.VOLATILE)
+
+
 def camera() -> QoSProfile:
     """Offer images as a camera: reliable, the newest one only. Fits every volatile subscriber."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE,

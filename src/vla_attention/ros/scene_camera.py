@@ -97,6 +97,7 @@ class SceneCamera(PerceptionNode):
             self._depth.publish(write_image(frame.depth, '32FC1', header))
         if self._image.wanted:
             self._image.publish(write_image(frame.rgb, 'rgb8', header))
+            self.health.count('images')
         if self._compressed.wanted:
             self._compressed.publish(write_jpeg(frame.rgb, header, quality=self.parameters['jpeg_quality']))
         self.health.done(self.age(header))

@@ -1,17 +1,49 @@
-"""The nodes of the demo, a process each."""
+"""Nodes of the package, a process each: what the demo, the benchmarks and the tests start them with."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+ROOT = Path(__file__).resolve().parents[1]
 STACK = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node')
+PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')  # Fast DDS 2, Fast DDS 3
+DOMAINS = range(20, 39)     # for those who must not meet a robot's own nodes; 39 is for tests in one process
+
+
+def node_command(name: str, parameters: Mapping[str, object], arguments: tuple[str, ...] = ()) -> list[str]:
+    """Return the command that runs a node; values of parameters are written as YAML."""
+    given = [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
+    return [sys.executable, '-m', f'vla_attention.ros.{name}', '--ros-args', *arguments, *given]
+
+
+def use_fastdds_profile() -> None:
+    """Let images go through shared memory, here and in what is started, unless the user chose how they go."""
+    if not any(os.environ.get(name) for name in (*PROFILES, 'FASTDDS_BUILTIN_TRANSPORTS')):
+        os.environ.update(dict.fromkeys(PROFILES, str(ROOT / 'config' / 'fastdds.xml')))
+
+
+def free_domain() -> tuple[int, IO]:
+    """Return a domain that no other run on this machine uses, and the lock that says so while it is open."""
+    while True:
+        for domain in DOMAINS:
+            lock = (Path(tempfile.gettempdir()) / f'vla_attention_test_domain_{domain}').open('w')
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return domain, lock
+            except BlockingIOError:
+                lock.close()
+        time.sleep(0.1)
 
 
 @dataclass
@@ -24,30 +56,37 @@ class _Running:
 class Processes:
     """Processes by name, each with a log file of its own."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, domain: int | None = None) -> None:
+        """Start nothing yet.
+
+        :param logs: folder of the log files.
+        :param domain: ROS_DOMAIN_ID of what is started; that of this process when None.
+        """
         logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
+        self.environment = dict(os.environ)
+        if domain is not None:
+            self.environment['ROS_DOMAIN_ID'] = str(domain)
         self._running: dict[str, _Running] = {}
 
     def start_node(self, name: str, **parameters: object) -> None:
-        """Start a node of the package; values of parameters are written as YAML."""
-        given = [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
-        self.start(name, [sys.executable, '-m', f'vla_attention.ros.{name}', '--ros-args', *given])
+        """Start a node of the package under its name."""
+        self.start(name, node_command(name, parameters))
 
     def start(self, name: str, command: list[str]) -> None:
         """Start any command under a name."""
         log = self.log(name).open('ab')
         # a group of its own: Ctrl-C reaches the nodes through stop
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                   start_new_session=True)
+                                   start_new_session=True, env=self.environment)
         self._running[name] = _Running(command, process, log)
 
-    def stop(self, *names: str) -> dict[str, int]:
-        """Stop some, or all, as Ctrl-C would, and return their exit statuses."""
+    def stop(self, *names: str, sent: int = signal.SIGINT) -> dict[str, int]:
+        """Stop some, or all, as Ctrl-C would (or by another signal), and return their exit statuses."""
         stopped = {name: self._running.pop(name) for name in names or list(self._running)}
         for running in stopped.values():
             with contextlib.suppress(ProcessLookupError):
-                running.process.send_signal(signal.SIGINT)
+                running.process.send_signal(sent)
         return {name: self._wait(running) for name, running in stopped.items()}
 
     def _wait(self, running: _Running) -> int:
@@ -58,6 +97,11 @@ class Processes:
             return running.process.wait()
         finally:
             running.log.close()
+
+    def kill(self, name: str) -> None:
+        """End one with SIGKILL, as the kernel does when memory is short; :meth:`restart` starts it again."""
+        self._running[name].process.kill()
+        self._running[name].process.wait()
 
     def ended(self) -> Iterator[tuple[str, int]]:
         """Yield name and exit status of those that have ended by themselves."""
