@@ -79,7 +79,7 @@ class Pipeline:
         if not query.phrases:
             return Look(query, None, ())
         maps = self.backend.attend(image, query.encoded)
-        return Look(query, maps, tuple(self._regions(maps, query.roles)))
+        return Look(query, maps, tuple(self._regions(maps, query.roles, image)))
 
     def lift(self, look: Look, image: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics) -> Look:
         """Find the regions of a look in space; see :func:`vla_attention.focus.lift`.
@@ -90,9 +90,9 @@ class Pipeline:
         """
         return replace(look, regions=tuple(lift(region, depth, intrinsics, image) for region in look.regions))
 
-    def _regions(self, maps: AttentionMaps, roles: Sequence[str]) -> list[FocusRegion]:
+    def _regions(self, maps: AttentionMaps, roles: Sequence[str], image: np.ndarray) -> list[FocusRegion]:
         regions = []
         for index, role in enumerate(roles):
             if maps.presence[index] >= self.presence_threshold:
-                regions += find_regions(maps, index, role, max_regions=self.max_regions)
+                regions += find_regions(maps, index, role, image=image, max_regions=self.max_regions)
         return regions

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vla_attention.focus.figure import find_figure
 from vla_attention.focus.region import FocusRegion
 from vla_attention.grounding.attention_maps import AttentionMaps
 
@@ -18,36 +19,46 @@ MIN_PIXELS = 12     # a part with fewer pixels is a speck
 
 @dataclass(frozen=True)
 class _Part:
-    """A connected part of a map: window (x0, y0, x1, y1), mask within the window, sum of the map over it."""
+    """A connected part of a map: window (x0, y0, x1, y1), mask within the window, sum of the map over it.
+
+    ``point`` (x, y) is the best place to look at by the map alone, where the outline was drawn anew.
+    """
 
     window: tuple[int, int, int, int]
     mask: np.ndarray
     mass: float
+    point: tuple[float, float] | None = None
 
 
-def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | None = None,
-                 max_regions: int = 5) -> list[FocusRegion]:
+def find_regions(maps: AttentionMaps, index: int, role: str, *, image: np.ndarray | None = None,
+                 plural: bool | None = None, max_regions: int = 5) -> list[FocusRegion]:
     """Find where one phrase looks.
 
     The finest map that the backend gives (``maps.masks``, else the patch map) is brought to the size of
     the image by linear interpolation, so that an outline falls between patch centres where the values say
     so, and cut into connected parts, each at :data:`OUTLINE` of its own peak. Where the backend has boxes
-    (``maps.boxes``), the parts are what lies in them.
+    (``maps.boxes``), the parts are what lies in them. With the image, the outline of each is corrected by
+    colour (:func:`vla_attention.focus.figure.find_figure`), and its box becomes that of the outline.
 
     The score is the presence of the phrase times, for a phrase that means one thing, the part's share of
     the attention of all parts: two equally good answers get half each.
 
     :param index: which phrase of ``maps``.
     :param role: 'target', 'destination' or 'avoid'; kept in the regions.
+    :param image: (H, W, 3) uint8 RGB, the image that the maps are of.
     :param plural: several regions ("the cups") or the best alone ("the cup"); by default the phrase tells.
     :param max_regions: at most so many regions.
     :return: best first; empty when the map looks nowhere.
-    :raises ValueError: no such phrase, a map that is not two-dimensional, ``max_regions`` below 1.
+    :raises ValueError: no such phrase, a map that is not two-dimensional, ``max_regions`` below 1, an image
+        of another size.
     """
     if not 0 <= index < len(maps.phrases):
         raise ValueError(f'index is {index}, but there are {len(maps.phrases)} phrases')
     if max_regions < 1:
         raise ValueError(f'max_regions is {max_regions}; it must be at least 1')
+    width, height = maps.image_size
+    if image is not None and image.shape != (height, width, 3):
+        raise ValueError(f'image has the shape {image.shape}; the maps are of {(height, width, 3)}')
     phrase = maps.phrases[index]
     if plural is None:
         from vla_attention.language import parse_phrase  # loads torch, which focus_node can do without
@@ -56,7 +67,7 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
     heat = cv2.resize(grid, maps.image_size, interpolation=cv2.INTER_LINEAR)
     boxes = maps.boxes[index] if maps.boxes else None
     if boxes is not None and len(boxes):
-        return _from_boxes(heat, boxes, role, phrase, max_regions if plural else 1)
+        return _from_boxes(heat, boxes, role, phrase, max_regions if plural else 1, image)
     parts = _parts(grid, heat)
     if not parts:
         return []
@@ -65,7 +76,8 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, plural: bool | N
     best = max(part.mass for part in parts)
     scores = [presence * part.mass / (best if plural else total) for part in parts]
     order = np.argsort(scores)[::-1][:max_regions if plural else 1]
-    return [_region(heat, parts[i], role, phrase, scores[i]) for i in order]
+    return [_region(heat, parts[i] if image is None else _corrected(parts[i], heat, image), role, phrase,
+                    scores[i]) for i in order]
 
 
 def _grid(grid: np.ndarray) -> np.ndarray:
@@ -117,8 +129,8 @@ def _components(mask: np.ndarray, least: int) -> list[tuple[tuple[int, int, int,
     return found
 
 
-def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str,
-                count: int) -> list[FocusRegion]:
+def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str, count: int,
+                image: np.ndarray | None) -> list[FocusRegion]:
     """Take the backend's own boxes; the mask is the part of the map in each, all of it where it is flat."""
     height, width = heat.shape
     regions = []
@@ -132,30 +144,54 @@ def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str,
         peak = float(crop.max())
         mask = crop >= OUTLINE * peak if peak >= MIN_PEAK else np.ones(crop.shape, bool)
         part = _Part(window, mask, float(crop[mask].sum()))
+        if image is not None:
+            part = _corrected(part, heat, image)
+            box = _floats(part.window)
         region = _region(heat, part, role, phrase, float(np.clip(score, 0.0, 1.0)))
         regions.append(FocusRegion(role, phrase, region.score, box, region.point, region.mask))
     return regions
 
 
+def _corrected(part: _Part, heat: np.ndarray, image: np.ndarray) -> _Part:
+    """Draw a part's outline anew by colour; it stays as it is where colours tell nothing."""
+    (x0, y0, _, _), figure = find_figure(image, _floats(part.window), heat)
+    left, top, width, height = cv2.boundingRect(figure.astype(np.uint8))
+    if width * height < MIN_PIXELS:
+        return part
+    window = (x0 + left, y0 + top, x0 + left + width, y0 + top + height)
+    return _Part(window, figure[top:top + height, left:left + width], part.mass,
+                 _best_point(_crop(heat, part.window), part))
+
+
 def _region(heat: np.ndarray, part: _Part, role: str, phrase: str, score: float) -> FocusRegion:
-    x0, y0, x1, y1 = part.window
     mask = np.zeros(heat.shape, np.uint8)
     _crop(mask, part.window)[part.mask] = 255
-    return FocusRegion(role, phrase, float(score), (float(x0), float(y0), float(x1), float(y1)),
+    return FocusRegion(role, phrase, float(score), _floats(part.window),
                        _best_point(_crop(heat, part.window), part), mask)
 
 
 def _best_point(heat: np.ndarray, part: _Part) -> tuple[float, float]:
     """Return the best place to look: high in the map and deep in the mask, and so always on the region.
 
-    The centre of mass would lie beside a region that is bent or has a hole.
+    The centre of mass would lie beside a region that is bent or has a hole. What was best before the outline
+    was drawn anew stays so if it is still on the region.
     """
+    if part.point is not None:
+        x, y = (int(value) for value in part.point)
+        x0, y0, x1, y1 = part.window
+        if x0 <= x < x1 and y0 <= y < y1 and part.mask[y - y0, x - x0]:
+            return part.point
     padded = cv2.copyMakeBorder(part.mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     row, column = np.unravel_index(int(np.argmax(depth * heat)), depth.shape)
     if not part.mask[row, column]:      # a map that is zero all over the box
         row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
     return part.window[0] + float(column) + 0.5, part.window[1] + float(row) + 0.5
+
+
+def _floats(window: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = window
+    return float(x0), float(y0), float(x1), float(y1)
 
 
 def _crop(array: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
