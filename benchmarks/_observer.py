@@ -34,6 +34,7 @@ class Observer:
 
     def __init__(self, domain: int, processes: Processes) -> None:
         self._processes = processes
+        self.domain = domain
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
         self.node = rclpy.create_node('benchmark', context=self._context)

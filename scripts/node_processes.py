@@ -64,6 +64,7 @@ class Processes:
         """
         logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
+        self.autogroup: int | None = None   # priority of each process that is started from now on (Linux)
         self.environment = dict(os.environ)
         if domain is not None:
             self.environment['ROS_DOMAIN_ID'] = str(domain)
@@ -79,6 +80,9 @@ class Processes:
         # a group of its own: Ctrl-C reaches the nodes through stop
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                    start_new_session=True, env=self.environment)
+        if self.autogroup is not None:
+            # a session is a group of the scheduler: nice alone counts only within it
+            Path(f'/proc/{process.pid}/autogroup').write_text(str(self.autogroup), encoding='ascii')
         self._running[name] = _Running(command, process, log)
 
     def stop(self, *names: str, sent: int = signal.SIGINT) -> dict[str, int]:
@@ -98,10 +102,13 @@ class Processes:
         finally:
             running.log.close()
 
-    def kill(self, name: str) -> None:
-        """End one with SIGKILL, as the kernel does when memory is short; :meth:`restart` starts it again."""
-        self._running[name].process.kill()
-        self._running[name].process.wait()
+    def kill(self, name: str) -> list[str]:
+        """End one with SIGKILL, as the kernel does when memory is short, and return its command."""
+        running = self._running.pop(name)
+        running.process.kill()
+        running.process.wait()
+        running.log.close()
+        return running.command
 
     def ended(self) -> Iterator[tuple[str, int]]:
         """Yield name and exit status of those that have ended by themselves."""

@@ -107,6 +107,7 @@ class AttentionNode(ImageNode):
         self._regions = self.output(Detection2DArray, 'focus/regions')
         self._masks = {role: self.output(Image, f'focus/{role}/mask') for role in ('target', 'destination')}
         self._labels = self.output(Image, 'focus/labels')
+        self._in_use = self.output(String, 'attention/instruction', qos.latched())
         self._label_info = self.output(LabelInfo, 'focus/label_info', qos.latched())
         self._named: list[str] | None = None
         self._service = self.create_service(Trigger, 'ground', self._ground,
@@ -163,6 +164,7 @@ class AttentionNode(ImageNode):
         self.health.came('instruction')
         self.health.fact('instruction', instruction.text[:80])
         self._instruction = instruction  # encoded by the worker, which alone calls the backend
+        self._in_use.publish(message)   # instruction_node takes it up again where it was restarted
 
     # ---- output
 

@@ -32,11 +32,16 @@ SETTINGS = (
 
 
 class InstructionNode(PerceptionNode):
-    """Parses what comes on `instruction`; the last parse is kept for late subscribers."""
+    """Parses what comes on `instruction`; the last parse is kept for late subscribers.
+
+    After a restart (``respawn``, kill -9) it takes up again what attention_node works with, until an
+    instruction comes: late subscribers get the parse then as before.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__('instruction_node', SETTINGS, **options)
         self._current: Instruction | None = None
+        self._told_anything = False     # an instruction has come since this process began
         self._drawn: tuple[Instruction, str] | None = None
 
     def configure(self) -> None:
@@ -54,10 +59,11 @@ class InstructionNode(PerceptionNode):
         self.health.expect('instruction', f'instruction on {topic}', timeout=None,
                            missing=f'no instruction yet on {topic}')
         self.subscribe(String, 'instruction', self._take, qos.command())
+        self.subscribe(String, 'attention/instruction', self._take_up_again, qos.latched())
         if self._current is not None:
             self._tell(self._current)
         elif self.parameters['initial_instruction']:
-            self._take(String(data=self.parameters['initial_instruction']))
+            self._reader.put(String(data=self.parameters['initial_instruction']))
 
     def cleanup(self) -> None:
         """Let go of the parser."""
@@ -69,7 +75,22 @@ class InstructionNode(PerceptionNode):
         if self.state == 'active' and self._current is not None:
             self._drawer.put(self._current)
 
+    def _take_up_again(self, message: String) -> None:
+        if self._told_anything:
+            return
+        try:
+            text = str(json.loads(message.data)['text'])
+        except (ValueError, KeyError, TypeError) as error:
+            topic = self.resolve_topic_name('attention/instruction')
+            self.complain('attention', f'{topic}: data is no parse of an instruction ({error!r}): '
+                          f'{message.data[:60]!r}')
+            return
+        if text and (self._current is None or text != self._current.text):
+            self.get_logger().info(f'taking up again what attention_node works with: {text[:80]!r}')
+            self._reader.put(String(data=text))
+
     def _take(self, message: String) -> None:
+        self._told_anything = True
         self.health.count('instructions')
         if self._reader.put(message):
             self.health.count('replaced')
