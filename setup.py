@@ -30,6 +30,8 @@ setup(
         'test': ['pytest', 'pytest-timeout', 'hypothesis'],
         'hub': ['transformers>=5.20,<6', 'sentencepiece>=0.2'],
         'fast': ['openvino'],
+        'serve': ['ray[serve]>=2.40', 'starlette', 'uvicorn'],
+        'bag': ['rosbags>=0.10.10', 'mcap>=1.2'],
         'training': ['embreex', 'pybullet', 'matplotlib'],
     },
     zip_safe=False,

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / 'src' / 'vla_attention'
 # the way of the data; a module may import what stands before it (frames: pictures from folders and videos)
 STAGES = ('frames', 'attention', 'language', 'vision', 'grounding', 'focus', 'moments', 'view', 'pipeline')
-ENDS = ('cli', 'ros')
+ENDS = ('serve', 'bag', 'cli', 'ros')
 ROS = {
     'rclpy', 'rcl_interfaces', 'lifecycle_msgs', 'builtin_interfaces', 'std_msgs', 'std_srvs', 'sensor_msgs',
     'geometry_msgs', 'vision_msgs', 'visualization_msgs', 'diagnostic_msgs', 'nav_msgs', 'tf2_ros',
@@ -53,8 +53,8 @@ def faults(package: Path) -> list[str]:
                 later = STAGES[STAGES.index(here) + 1:] + ENDS
                 if there in later:
                     found.append(f'{path.relative_to(package)} imports {name}: {there} comes after {here}')
-            if here == 'cli' and top == 'vla_attention' and there == 'ros':
-                found.append(f'{path.relative_to(package)} imports {name}: the command line runs without ROS')
+            if here in ('serve', 'bag', 'cli') and top == 'vla_attention' and there == 'ros':
+                found.append(f'{path.relative_to(package)} imports {name}: {here} runs without ROS')
     return found
 
 

@@ -22,7 +22,8 @@ LAUNCH_FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
 KEYS = {'numpy': 'python3-numpy', 'cv2': 'python3-opencv', 'torch': 'python3-torch', 'yaml': 'python3-yaml',
         'PIL': 'python3-pil', 'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm'}
 # what rosdep has no key for, or what only an extra of setup.py needs
-NOT_OF_ROSDEP = {'safetensors', 'transformers', 'huggingface_hub', 'openvino', 'training'}
+NOT_OF_ROSDEP = {'safetensors', 'transformers', 'huggingface_hub', 'openvino', 'training', 'ray', 'starlette',
+                 'uvicorn', 'rosbags', 'mcap'}
 
 
 def setup_argument(name: str):

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from vla_attention.cli.common import UsageError
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Declare --backend, --model and --device."""
+def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None:
+    """Declare --backend, --model, --device, and --remote-url where ``remote``."""
     parser.add_argument('--backend', default='embedded', metavar='NAME',
-                        help='embedded (default), clipseg, owlv2, grounding_dino or siglip')
+                        help='embedded (default), clipseg, owlv2, grounding_dino, siglip'
+                        + (', or remote' if remote else ''))
     parser.add_argument('--model', metavar='NAME_OR_FOLDER', help='hub name or local folder of the backend')
     parser.add_argument('--device', default=None, help='cpu or cuda')
+    if remote:
+        parser.add_argument('--remote-url', metavar='URL',
+                            help='of vla-attention serve, for --backend remote')
+
+
+def backend_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options say, as :func:`vla_attention.grounding.make_backend` takes it."""
+    chosen = {name: value for name, value in (('model', options.model), ('device', options.device))
+              if value is not None}
+    if options.backend == 'remote':
+        chosen['url'] = options.remote_url or ''
+    if options.backend in ('embedded', 'remote') and 'model' in chosen:
+        chosen['weights'] = chosen.pop('model')
+    return chosen
+
+
+def make_chosen(options: argparse.Namespace, **further: Any) -> Any:
+    """Return the backend that was chosen.
+
+    :raises UsageError: there is no such backend, or it cannot be loaded.
+    """
+    from vla_attention.grounding import BackendError, make_backend
+    try:
+        return make_backend(options.backend, **backend_options(options), **further)
+    except BackendError as error:
+        raise UsageError(f'--backend {options.backend}: {error}') from error
 
 
 def make_pipeline(options: argparse.Namespace) -> Any:
@@ -22,13 +48,5 @@ def make_pipeline(options: argparse.Namespace) -> Any:
 
     :raises UsageError: there is no such backend, or it cannot be loaded.
     """
-    from vla_attention.grounding import BackendError, make_backend
     from vla_attention.pipeline import Pipeline
-    chosen = {name: value for name, value in (('model', options.model), ('device', options.device))
-              if value is not None}
-    if options.backend == 'embedded' and 'model' in chosen:
-        chosen['weights'] = Path(chosen.pop('model'))
-    try:
-        return Pipeline(make_backend(options.backend, **chosen))
-    except BackendError as error:
-        raise UsageError(f'--backend {options.backend}: {error}') from error
+    return Pipeline(make_chosen(options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,20 @@ class GroundingBackend(Protocol):
         """
 
 
+@runtime_checkable
+class ReportingBackend(Protocol):
+    """A backend that depends on others, and tells how that goes; any thread may ask."""
+
+    def facts(self) -> dict[str, str]:
+        """Return lines for diagnostics."""
+
+    def trouble(self) -> str:
+        """Return what is wrong, '' where nothing is."""
+
+    def close(self) -> None:
+        """Let go of what runs in the background."""
+
+
 # name -> 'module:factory'; a backend's module is imported when it is asked for, not before
 BACKENDS = {
     'embedded': 'vla_attention.grounding.embedded:EmbeddedBackend',
@@ -43,6 +57,7 @@ BACKENDS = {
     'owlv2': 'vla_attention.grounding.owlv2:Owlv2Backend',
     'grounding_dino': 'vla_attention.grounding.grounding_dino:GroundingDinoBackend',
     'siglip': 'vla_attention.grounding.siglip:SiglipBackend',
+    'remote': 'vla_attention.grounding.remote:RemoteBackend',
 }
 
 

@@ -23,7 +23,7 @@ from vision_msgs.msg import Detection2DArray, LabelInfo
 from vla_attention.focus import Tracker
 from vla_attention.grounding import GroundingBackend, make_backend
 from vla_attention.grounding.attention_maps import HEADS, PATCH
-from vla_attention.grounding.backend import BACKENDS
+from vla_attention.grounding.backend import BACKENDS, ReportingBackend
 from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
 from vla_attention.ros import image_node, qos
@@ -55,6 +55,12 @@ SETTINGS = (
     Setting('compile_model', False, 'Compile a hub model: faster after a slow first image.', when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
             low=0, high=256, when=CONFIGURE),
+    Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
+            when=CONFIGURE),
+    Setting('remote_timeout', 0.25, 'Seconds that a frame waits for the answer of the pool; then the '
+            'embedded backend answers it.', low=0.01, high=10.0, when=CONFIGURE),
+    Setting('remote_jpeg_quality', 90, 'Quality of the JPEG that goes to the pool; 0: raw pixels.', low=0,
+            high=100, when=CONFIGURE),
     Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
             low=0.0, high=1.0),
     Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
@@ -80,6 +86,7 @@ class AttentionNode(ImageNode):
         self._pipeline: Pipeline | None = None
         self._service: Service | None = None
         self._tracker = Tracker()
+        self._trouble = ''      # what the backend complained of last
         self._asked_lock = threading.Lock()
         self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
         self._due: list[tuple[float, Future]] = []      # and those that one has come for
@@ -128,7 +135,9 @@ class AttentionNode(ImageNode):
 
     def cleanup(self) -> None:
         """Let go of the backend."""
-        self._pipeline = self._query = None
+        backend, self._pipeline, self._query = self._backend(), None, None
+        if isinstance(backend, ReportingBackend):
+            backend.close()
         if self._service is not None:
             self.destroy_service(self._service)
             self._service = None
@@ -140,15 +149,35 @@ class AttentionNode(ImageNode):
         if time.monotonic() - since > self.parameters['ground_timeout']:
             reason = self.health.missing('image') or 'no image could be worked on in time'
             self._answer_all(False, reason)
+        backend = self._backend()
+        if isinstance(backend, ReportingBackend):
+            for name, value in backend.facts().items():
+                self.health.fact(name, value)
+            self._tell_trouble(backend.trouble())
+
+    def _tell_trouble(self, trouble: str) -> None:
+        self.health.standing('backend', trouble)
+        if trouble and not self._trouble:
+            self.get_logger().warning(trouble)
+        elif self._trouble and not trouble:
+            self.get_logger().info('the backend answers again')
+        self._trouble = trouble
+
+    def _backend(self) -> GroundingBackend | None:
+        return self._pipeline.backend if self._pipeline is not None else None
 
     def _load(self) -> GroundingBackend:
         name = self.parameters['backend']
-        options = {} if name == 'embedded' else {option: self.parameters[option] for option in HUB_OPTIONS}
+        own = name in ('embedded', 'remote')    # the embedded model answers while the pool is away
+        options = {} if own else {option: self.parameters[option] for option in HUB_OPTIONS}
+        if name == 'remote':
+            options = {'url': self.parameters['remote_url'], 'timeout': self.parameters['remote_timeout'],
+                       'jpeg_quality': self.parameters['remote_jpeg_quality']}
         if self.parameters['weights']:
-            options['weights' if name == 'embedded' else 'model'] = self.parameters['weights']
+            options['weights' if own else 'model'] = self.parameters['weights']
         if self.parameters['device'] != 'auto':
             options['device'] = self.parameters['device']
-        if self.parameters['threads'] and name == 'embedded':
+        if self.parameters['threads'] and own:
             options['threads'] = self.parameters['threads']  # of its engine, which need not be torch
         return make_backend(name, **options)
 

@@ -1,0 +1,180 @@
+"""A pool of workers as a grounding backend, and the embedded one while the pool is away."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from vla_attention.grounding.attention_maps import AttentionMaps
+from vla_attention.grounding.backend import BackendError, GroundingBackend, make_backend
+from vla_attention.grounding.remote_breaker import CircuitBreaker
+from vla_attention.grounding.remote_link import Link, RemoteError
+from vla_attention.grounding.remote_protocol import (
+    GROUND_PATH,
+    TYPE,
+    Answer,
+    ProtocolError,
+    read_answer,
+    write_question,
+)
+from vla_attention.vision.image import check_image
+
+TOKEN = 'VLA_ATTENTION_TOKEN'   # environment variable: parameters of a node are for all to read
+
+
+@dataclass(frozen=True)
+class RemotePhrases:
+    """Phrases as they go to the pool, and as the fall-back has encoded them."""
+
+    texts: tuple[str, ...]
+    local: Any
+
+
+class RemoteBackend:
+    """Sends images to ``vla-attention serve``; see :class:`vla_attention.grounding.GroundingBackend`.
+
+    A frame that gets no answer in time is answered by the fall-back, and is not sent again: the next frame is
+    fresher. After three such frames in a row all are answered by the fall-back at once, while probes with the
+    freshest frame go out in the background; the first that is answered turns the stream back to the pool.
+    Phrases go along with each frame and are encoded for the fall-back when they come, so an instruction holds
+    wherever the next frame is answered.
+    """
+
+    name = 'remote'
+    engine = 'http'
+
+    def __init__(self, url: str = '', *, timeout: float = 0.25, jpeg_quality: int = 90,
+                 fallback: GroundingBackend | None = None, breaker: CircuitBreaker | None = None,
+                 **options: Any) -> None:
+        """Load the fall-back; the pool need not be there yet.
+
+        :param url: of ``vla-attention serve``, like http://host:8000.
+        :param timeout: seconds that a frame waits for its answer.
+        :param jpeg_quality: 1 to 100 of the JPEG that is sent; 0 sends the pixels as they are.
+        :param fallback: what answers while the pool is away; the embedded backend, made with ``options``,
+            where None.
+        :raises BackendError: the URL, a value or the fall-back is no good; the message says why.
+        """
+        if not url:
+            raise BackendError('the remote backend needs the URL of vla-attention serve, '
+                               'like http://host:8000 (parameter remote_url, option --remote-url)')
+        if not timeout > 0:
+            raise BackendError(f'timeout must be above 0 seconds, not {timeout}')
+        if not 0 <= jpeg_quality <= 100:
+            raise BackendError(f'jpeg_quality must lie in 0 to 100, not {jpeg_quality}')
+        token = os.environ.get(TOKEN, '')
+        try:
+            self._link, self._probe_link = Link(url, token=token), Link(url, token=token)
+        except ValueError as error:
+            raise BackendError(str(error)) from error
+        self.device = self._link.url
+        self.timeout = timeout
+        self.jpeg_quality = jpeg_quality
+        self.fallback = fallback if fallback is not None else make_backend('embedded', **options)
+        self.weights = getattr(self.fallback, 'weights', '')
+        self._breaker = breaker if breaker is not None else CircuitBreaker()
+        self._lock = threading.Lock()
+        self._freshest: tuple[np.ndarray, RemotePhrases] | None = None
+        self._prober: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._about: dict[str, str] = {}
+        self._last = 'nobody yet'
+        self._counts = {'remote': 0, 'fallback': 0}
+        self._trips: deque[float] = deque(maxlen=100)
+
+    def encode(self, phrases: Sequence[str]) -> RemotePhrases:
+        """Keep P phrases for the pool, and encode them for the fall-back."""
+        return RemotePhrases(tuple(phrases), self.fallback.encode(phrases))
+
+    def attend(self, image: np.ndarray, encoded: RemotePhrases) -> AttentionMaps:
+        """Return the attention of the phrases over one image, from the pool or from the fall-back.
+
+        It takes the time-out and the fall-back's time at most.
+
+        :param image: (H, W, 3) uint8 RGB.
+        :raises ValueError: another shape or dtype.
+        """
+        check_image(image)
+        if self._breaker.closed:
+            began = perf_counter()
+            try:
+                answer = self._ask(self._link, image, encoded)
+            except RemoteError as error:
+                if self._breaker.failed(str(error)):
+                    self._probe_from_now_on()
+            else:
+                self._breaker.succeeded()
+                self._note('remote', answer.about, perf_counter() - began)
+                return answer.maps
+        with self._lock:
+            self._freshest = (image, encoded)
+        maps = self.fallback.attend(image, encoded.local)
+        self._note('fallback')
+        return maps
+
+    def facts(self) -> dict[str, str]:
+        """Return who answers, for diagnostics."""
+        with self._lock:
+            facts = {'answered by': self._last, 'answered by the pool': str(self._counts['remote']),
+                     'answered by the fall-back': str(self._counts['fallback'])}
+            if self._trips:
+                facts['pool round trip p50 (ms)'] = f'{median(self._trips) * 1e3:.1f}'
+        return facts
+
+    def trouble(self) -> str:
+        """Return what is wrong with the pool, '' while it answers."""
+        reason = self._breaker.reason
+        return f'the pool is away ({reason}); {self.fallback.name} answers' if reason else ''
+
+    def close(self) -> None:
+        """Stop probing and let go of the connections."""
+        self._closing.set()
+        if self._prober is not None:
+            self._prober.join(self.timeout + 1)
+        self._link.close()
+        self._probe_link.close()
+
+    def _ask(self, link: Link, image: np.ndarray, encoded: RemotePhrases) -> Answer:
+        began = perf_counter()
+        body = write_question(encoded.texts, image, self.timeout, jpeg_quality=self.jpeg_quality)
+        data = link.post(GROUND_PATH, body, TYPE, self.timeout - (perf_counter() - began))
+        try:
+            return read_answer(data, encoded.texts, (image.shape[1], image.shape[0]))
+        except ProtocolError as error:
+            raise RemoteError(f'{link.url}: {error}') from error
+
+    def _note(self, who: str, about: dict[str, str] | None = None, seconds: float | None = None) -> None:
+        with self._lock:
+            self._counts[who] += 1
+            if about is not None and seconds is not None:
+                self._trips.append(seconds)
+                self._last = (f'{about.get("backend", "?")} on {about.get("device", "?")} '
+                              f'at {self.device}')
+            else:
+                self._last = f'{self.fallback.name} on {self.fallback.device} (fall-back)'
+
+    def _probe_from_now_on(self) -> None:
+        self._prober = threading.Thread(target=self._probe, name='remote-probe', daemon=True)
+        self._prober.start()
+
+    def _probe(self) -> None:
+        while not self._closing.wait(self._breaker.wait):
+            with self._lock:
+                frame = self._freshest
+            if frame is None:
+                continue
+            try:
+                self._ask(self._probe_link, *frame)
+            except RemoteError as error:
+                self._breaker.failed(str(error))
+            else:
+                self._breaker.succeeded()
+                return

@@ -1,0 +1,1 @@
+"""A pool of workers that answers for many robots: what ``vla-attention serve`` runs."""

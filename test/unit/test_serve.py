@@ -1,0 +1,195 @@
+"""The pool: batches, limits, and what is answered with which status."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+pytest.importorskip('uvicorn', reason='the extra [serve] is not installed')
+
+from remote_pool import FakeBackend, pool
+
+from vla_attention.cli import main
+from vla_attention.grounding.remote_link import Link, RemoteError
+from vla_attention.grounding.remote_protocol import (
+    GROUND_PATH,
+    TYPE,
+    Limits,
+    read_answer,
+    read_question,
+    write_question,
+)
+from vla_attention.serve.settings import Settings
+from vla_attention.serve.worker import ExpiredError, Job, Worker
+
+IMAGE = np.full((64, 96, 3), 90, np.uint8)
+
+
+def job(*phrases: str, patience: float = 60.0) -> Job:
+    return Job(read_question(write_question(phrases, IMAGE, patience), Limits()))
+
+
+def ask(url: str, *phrases: str, patience: float = 60.0):
+    link = Link(url)
+    try:
+        data = link.post(GROUND_PATH, write_question(phrases, IMAGE, patience), TYPE, 60)
+        return read_answer(data, phrases, (96, 64))
+    finally:
+        link.close()
+
+
+def health(url: str) -> dict:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection.request('GET', '/v1/health')
+    return json.loads(connection.getresponse().read())
+
+
+# ---- the worker
+
+
+def test_phrases_are_encoded_once_whoever_asks():
+    backend = FakeBackend()
+    worker = Worker(backend)
+    worker.work([job('cup'), job('cup'), job('접시')])
+    worker.work([job('cup')])
+    assert backend.encoded == [('cup',), ('접시',)]
+    assert worker.counts()['phrases in en'] == 3 and worker.counts()['phrases in ko'] == 1
+
+
+def test_one_failure_does_not_cost_the_others_their_answers():
+    results = Worker(FakeBackend()).work([job('cup'), job('trouble'), job('plate')])
+    assert results[0].maps.phrases == ('cup',) and results[2].maps.phrases == ('plate',)
+    assert isinstance(results[1], RuntimeError)
+
+
+def test_who_no_longer_waits_is_not_worked_for():
+    backend = FakeBackend()
+    results = Worker(backend).work([job('cup', patience=1e-9), job('plate')])
+    assert isinstance(results[0], ExpiredError)
+    assert backend.attended == [('plate',)]
+
+
+class ManyBackend(FakeBackend):
+    """Takes several images at once."""
+
+    def attend_many(self, images, encoded):
+        if any('trouble' in phrases for phrases in encoded):
+            raise RuntimeError('out of memory')
+        self.batches = [*getattr(self, 'batches', []), len(images)]
+        return [self.attend(image, phrases) for image, phrases in zip(images, encoded, strict=True)]
+
+
+def test_a_backend_that_takes_many_images_gets_them_at_once():
+    backend = ManyBackend()
+    results = Worker(backend).work([job('cup'), job('plate'), job('cup', patience=1e-9)])
+    assert backend.batches == [2]
+    assert [result.about['batch'] for result in results[:2]] == ['2', '2']
+    results = Worker(backend).work([job('cup'), job('trouble')])
+    assert results[0].maps.phrases == ('cup',) and isinstance(results[1], RuntimeError)
+
+
+# ---- over HTTP
+
+
+def test_robots_that_ask_at_the_same_time_share_a_batch():
+    backend = FakeBackend()
+    with pool(backend, batch=8) as url:
+        backend.gate.clear()
+        backend.began.clear()
+        with ThreadPoolExecutor(5) as robots:
+            first = robots.submit(ask, url, 'cup')
+            assert backend.began.wait(30)
+            rest = [robots.submit(ask, url, *phrases) for phrases in (('plate',), ('컵',), ('spoon', 'fork'))]
+            while health(url)['waiting'] < 4:
+                pass
+            backend.gate.set()
+            assert first.result().about['batch'] == '1'
+            answers = [each.result() for each in rest]
+        assert {answer.about['batch'] for answer in answers} == {'3'}
+        assert [answer.maps.phrases for answer in answers] == [('plate',), ('컵',), ('spoon', 'fork')]
+        said = health(url)
+        assert said['answered'] == 4 and said['largest batch'] == 3 and said['status'] == 'ok'
+
+
+def status_of(url: str, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())['error']
+
+
+def test_what_is_refused_says_why():
+    with pool(FakeBackend(), megabytes=0.1) as url:
+        status, reason = status_of(url, 'POST', GROUND_PATH, b'nonsense')
+        assert status == 400 and 'no safetensors' in reason
+        status, reason = status_of(url, 'POST', GROUND_PATH, bytes(200000))
+        assert status == 413 and '104857 bytes' in reason
+        assert status_of(url, 'GET', GROUND_PATH)[0] == 405
+        assert status_of(url, 'GET', '/etc/passwd')[0] == 404
+        with pytest.raises(RemoteError, match='status 500: RuntimeError in the worker'):
+            ask(url, 'trouble')
+        with pytest.raises(RemoteError, match='status 504'):
+            ask(url, 'cup', patience=1e-9)
+        assert ask(url, 'cup').maps.phrases == ('cup',)
+
+
+def test_a_full_pool_refuses_at_once():
+    backend = FakeBackend()
+    with pool(backend, waiting=1) as url:
+        backend.gate.clear()
+        backend.began.clear()
+        with ThreadPoolExecutor(1) as robot:
+            first = robot.submit(ask, url, 'cup')
+            assert backend.began.wait(30)
+            with pytest.raises(RemoteError, match='status 503: 1 questions wait already'):
+                ask(url, 'plate')
+            backend.gate.set()
+            assert first.result().maps.phrases == ('cup',)
+
+
+def test_a_robot_that_hangs_up_does_no_harm():
+    backend = FakeBackend()
+    with pool(backend) as url:
+        backend.gate.clear()
+        for _ in range(3):
+            with pytest.raises(RemoteError, match='in time'):
+                Link(url).post(GROUND_PATH, write_question(('cup',), IMAGE, 60), TYPE, 0.05)
+        backend.gate.set()
+        assert ask(url, 'cup').maps.phrases == ('cup',)
+
+
+# ---- settings and command
+
+
+@pytest.mark.parametrize(('given', 'says'), [
+    ({'batch': 0}, 'batch is 0'), ({'batch_wait': -1}, 'batch_wait is -1'),
+    ({'waiting': 'x'}, "waiting is 'x'"),
+    ({'megabytes': float('nan')}, 'megabytes is nan'), ({'backend': 'remote'}, "backend is 'remote'"),
+    ({'replicas': 3}, 'no setting replicas'),
+])
+def test_bad_settings_are_named(given, says):
+    with pytest.raises(ValueError, match=says):
+        Settings.of(given)
+
+
+@pytest.mark.parametrize(('arguments', 'says'), [
+    (['--backend', 'nothing'], "no backend 'nothing'"),
+    (['--engine', 'single', '--replicas', '2'], '--replicas'),
+    (['--port', '99999'], '--port'),
+    (['--batch', '0'], 'batch is 0'),
+])
+def test_the_command_refuses_what_it_cannot_do(capsys, arguments, says):
+    assert main(['serve', *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_no_thread_is_left_behind():
+    with pool(FakeBackend()) as url:
+        ask(url, 'cup')
+    assert not [each for each in threading.enumerate() if each.name.startswith('worker')]
