@@ -13,6 +13,7 @@ import json
 import math
 import time
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -79,9 +80,8 @@ def _mask_to_bfloat16(module: nn.Module, inputs: tuple, options: dict) -> tuple[
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Warm up over 200 steps, then fall along a cosine."""
-    warm = min(1.0, (step + 1) / 200)
-    return peak * warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
+    """Warm up over 200 steps, then fall along a cosine to nothing."""
+    return peak * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 @torch.no_grad()
@@ -110,7 +110,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
-    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
+    stream: Iterable[Batch] = islice(batches(options.seed * 100003, options.batch), step, None)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
@@ -170,7 +170,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--steps', type=int, default=15000)
+    parser.add_argument('--steps', type=int, default=8500)
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
