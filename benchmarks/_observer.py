@@ -32,7 +32,12 @@ class NothingCameError(RuntimeError):
 class Observer:
     """Hears topics without decoding them, which would cost the nodes measured their processor."""
 
-    def __init__(self, domain: int, processes: Processes) -> None:
+    def __init__(self, domain: int, processes: Processes, patience: float = 60.0) -> None:
+        """Join the graph.
+
+        :param patience: seconds to wait for what is waited for.
+        """
+        self._patience = patience
         self._processes = processes
         self.domain = domain
         self._context = Context()
@@ -99,19 +104,20 @@ class Observer:
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
         """Take what comes until the condition is true, and return its value.
 
         :raises NothingCameError: it did not become true in time; with the last words of every process.
         """
-        end = time.monotonic() + seconds
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
             value = condition()
             if value:
                 return value
             self._executor.spin_once(timeout_sec=0.05)
         said = '\n'.join(f'{node}: {values}' for node, (_, values) in self._status.items())
-        raise NothingCameError(f'no {what} within {seconds:.0f} s\n{said}\n{self._processes.last_words()}')
+        raise NothingCameError(f'no {what} within {self._patience:.0f} s\n{said}\n'
+                               f'{self._processes.last_words()}')
 
     def wait_active(self, nodes: tuple[str, ...]) -> None:
         """Wait until all nodes are active.

@@ -2,9 +2,9 @@
 
 The real processes take 640x480 RGB-D at 30 Hz; every half minute something goes wrong, in turn. A line of
 JSON every 10 s goes to a file, so that a run that was cut off goes on where it ended, and the curve is drawn
-from that file. Nodes are killed with SIGKILL only before memory is first looked at (``settled``) and after it
-was looked at last: a restart would hide a leak. Latency is the age of results on their arrival; on a machine
-that computes other things at the same time it says little.
+from that file. Nodes are killed with SIGKILL only before memory is first looked at and after it was looked at
+last: a restart would hide a leak. Latency is the age of results on their arrival; on a machine that computes
+other things at the same time it says little.
 """
 
 from __future__ import annotations
@@ -29,13 +29,21 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray
 
 from benchmarks import hub
 from benchmarks._faults import Faults
-from benchmarks._observer import Load, Observer, summary
-from scripts.node_processes import STACK, Processes, free_domain, node_command, use_fastdds_profile
+from benchmarks._observer import Load, NothingCameError, Observer, summary
+from scripts.node_processes import (
+    STACK,
+    Processes,
+    end_on_sigterm,
+    free_domain,
+    node_command,
+    use_fastdds_profile,
+)
 from vla_attention.ros import qos
 
 PERIOD = 10.0       # seconds between two lines
 PAUSE = 30.0        # seconds between two faults
-SETTLED = 5.0       # minutes after which memory is what a later one is compared with
+FIRST_PAUSE = 5.0   # the same until memory is settled
+SETTLED = 5.0       # minutes after which memory is settled, once everything has happened once
 RESTING = 0.05      # of a core: what an inactive camera takes once all its frames are rendered
 CAMERA = {'rate': 30.0, 'autostart': False}
 RESULTS = Path(__file__).with_name('results')
@@ -45,13 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--minutes', type=float, default=10.0, help='how long (default: 10)')
     parser.add_argument('--curve', type=Path, default=RESULTS / 'soak.jsonl', metavar='JSONL',
-                        help='lines of the run; one that was cut off goes on; a PNG of the same name is drawn')
+                        help='lines of the run; one that was cut off goes on; drawn as a PNG of that name')
     parser.add_argument('--priority', type=int, default=None, metavar='N',
                         help='autogroup priority of every process, 19 (least) to -20 (Linux)')
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Run, and return rows of one process each: memory, growth, restarts."""
+    end_on_sigterm()
     use_fastdds_profile()
     lines = _read(options.curve)
     if lines and lines[-1]['minute'] >= options.minutes:
@@ -63,7 +72,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         processes.autogroup = options.priority
         if options.priority is not None:
             Path('/proc/self/autogroup').write_text(str(options.priority), encoding='ascii')
-        observer = Observer(domain, processes)
+        observer = Observer(domain, processes, patience=300.0)
         try:
             soak = Soak(observer, processes, options, lines)
             soak.run()
@@ -86,7 +95,7 @@ class Soak:
         self._processes = processes
         self._options = options
         self._begun = lines[-1]['minute'] if lines else 0.0
-        self._settled = min(SETTLED, options.minutes / 6)
+        self._settled = bool(lines) and lines[-1]['settled']
         self._restarts: Counter[str] = Counter(lines[-1]['restarts'] if lines else {})
         self._crashes = lines[-1]['crashes'] if lines else 0
         self._since = self._due = time.monotonic()
@@ -102,23 +111,23 @@ class Soak:
         """Start everything, let it run with faults, and kill each node once at the end."""
         self._start()
         faults = Faults(self._observer, self._spin)
-        turn = [*faults.ALL]
-        total, last = self._options.minutes, -1
+        kills = {f'kill {node}': self._killer(node) for node in STACK}
+        others = {name: getattr(faults, name) for name in faults.ALL}
+        turn = [*others.items()] if self._settled else [*kills.items(), *others.items()]
+        total = self._options.minutes
         with tqdm(total=round(total * 60), desc='soak', unit='s', disable=None) as bar:
             while self.minute < total:
-                bar.update(round(self.minute * 60) - bar.n)
-                self._spin(min(PAUSE, max(0.0, total - self.minute) * 60))
-                if self.minute >= total:
-                    break
-                last += 1
-                if self.minute < self._settled * 0.8:
-                    self._happen(f'kill {STACK[last % len(STACK)]}', self._killer(STACK[last % len(STACK)]))
-                else:
-                    name = turn[last % len(turn)]
-                    self._happen(name, getattr(faults, name))
+                pause = PAUSE if self._settled else FIRST_PAUSE
+                self._spin(min(pause, max(0.0, total - self.minute) * 60))
+                bar.update(round(min(self.minute, total) * 60) - bar.n)
+                if self.minute < total:
+                    self._happen(*turn.pop(0))
+                if not turn:
+                    self._settled = self.minute >= min(SETTLED, total / 6)
+                    turn = [*others.items()]
             self._sample()      # what memory is compared by
-            for node in STACK:
-                self._happen(f'kill {node}', self._killer(node))
+            for name, kill in kills.items():
+                self._happen(name, kill)
                 self._spin(5.0)
             self._sample()
 
@@ -164,7 +173,10 @@ class Soak:
         """Let one thing go wrong, and take the time until results are there again and no later than usual."""
         regions = self._heard['focus/regions']
         normal = self._normal()
-        seen = fault() or {}
+        try:
+            seen = fault() or {}
+        except NothingCameError as error:
+            seen = {'failed': str(error)[:2000]}
         over, heard = time.monotonic(), len(regions)
 
         def recovered() -> bool:
@@ -178,7 +190,8 @@ class Soak:
                                'recovered': recovered(), **seen})
 
     def _normal(self) -> float:
-        known = [line['focus/regions']['p95 ms'] for line in self.lines[-30:] if line.get('focus/regions')]
+        known = [line['focus/regions']['p95 ms'] for line in self.lines[-30:]
+                 if line['focus/regions']['messages']]
         return statistics.median(known) if known else 1000.0
 
     def _killer(self, node: str) -> Callable[[], None]:
@@ -199,7 +212,7 @@ class Soak:
             self._processes.restart(name)
             self._restarts[name] += 1
         load = Load({**self._processes.pids(), 'observer': os.getpid()})
-        line = {'minute': round(self.minute, 3),
+        line = {'minute': round(self.minute, 3), 'settled': self._settled,
                 'rss MB': {name: round(value, 1) for name, value in load.memory().items()},
                 'pss MB': {name: round(value, 1) for name, value in load.proportional().items()},
                 **{topic: {'messages': len(ages), **summary(ages)} for topic, ages in self._heard.items()},
@@ -224,10 +237,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
     """Return rows of memory by process, and of what happened by fault.
 
-    Memory is the median of a minute of lines: of the one after ``settled``, and of the last one before the
-    final kills.
+    Memory is the median of a minute of lines: of the first one that is settled, and of the last one before
+    the final kills.
     """
-    settled = min(SETTLED, minutes / 6)
+    settled = next((line['minute'] for line in lines if line['settled']), minutes)
     early = [line for line in lines if settled <= line['minute'] < settled + 1]
     late = [line for line in lines if minutes - 1 <= line['minute']
             and line['restarts'] == early[-1]['restarts']] if early else []

@@ -33,7 +33,7 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray
 
 from benchmarks import hub
 from benchmarks._observer import Load, Observer, summary
-from scripts.node_processes import STACK, Processes, free_domain, use_fastdds_profile
+from scripts.node_processes import STACK, Processes, end_on_sigterm, free_domain, use_fastdds_profile
 from vla_attention.grounding import make_backend
 from vla_attention.pipeline import Pipeline
 from vla_attention.ros import qos
@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure; rows are one output of one way to run the stack each, and what they are compared with."""
+    end_on_sigterm()
     use_fastdds_profile()
     rows: list[dict[str, Any]] = []
     hops: list[dict[str, Any]] = []

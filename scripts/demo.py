@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 
 import cv2
 from demo_listener import Listener, NothingCameError, nanoseconds
-from node_processes import STACK, Processes
+from node_processes import STACK, Processes, end_on_sigterm
 
 from vla_attention.ros.messages import read_rgb
 
@@ -152,8 +151,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the demo."""
     options = arguments()
-    # SIGTERM ends it in order, as Ctrl-C does
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_sigterm()
     listener = Listener()
     processes = Processes(options.out / 'logs')
     try:

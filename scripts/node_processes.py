@@ -33,6 +33,11 @@ def use_fastdds_profile() -> None:
         os.environ.update(dict.fromkeys(PROFILES, str(ROOT / 'config' / 'fastdds.xml')))
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, so that what it started is stopped too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def free_domain() -> tuple[int, IO]:
     """Return a domain that no other run on this machine uses, and the lock that says so while it is open."""
     while True:
