@@ -109,9 +109,12 @@ def test_colours_of_plain_patches():
              'black': (15, 15, 15), 'white': (245, 245, 245), 'orange': (240, 120, 20),
              'brown': (110, 65, 30)}
     for name, rgb in plain.items():
-        image = np.full((32, 32, 3), rgb, np.uint8)
-        evidence = colour_evidence(image, COLOURS, (8, 8)).mean(axis=(1, 2))
+        image = np.full((32, 32, 3), 250, np.uint8)     # colours are seen beside what is fully lit
+        image[8:24, 8:24] = rgb
+        evidence = colour_evidence(image, COLOURS, (8, 8))[:, 2:6, 2:6].mean(axis=(1, 2))
         assert COLOURS[int(evidence.argmax())] == name
+        dim = colour_evidence((image * 0.5).astype(np.uint8), COLOURS, (8, 8))[:, 2:6, 2:6].mean(axis=(1, 2))
+        assert COLOURS[int(dim.argmax())] == name
     with pytest.raises(ValueError, match='mauve'):
         colour_evidence(np.zeros((32, 32, 3), np.uint8), ['mauve'], (8, 8))
 

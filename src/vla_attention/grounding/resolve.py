@@ -31,6 +31,7 @@ _SIZES = {
     'thickest': ('breadth', 1, 4.0), 'thinnest': ('breadth', -1, 4.0), 'medium': ('area', 0, 1.0),
 }
 SIZES = frozenset(_SIZES)
+SAME = 0.65         # two boxes that share so much of the smaller one are one thing, when things are counted
 NOT_FOUND = 0.5     # what a relation is worth when its reference was looked for and is not in view
 
 
@@ -68,11 +69,10 @@ def resolve_parts(phrase: Phrase, candidates: np.ndarray, *, image_size: tuple[i
     Everything is graded, nothing is cut off, and left and right are the viewer's (image x right, y down).
     "large", "second" and "leftmost" compare a candidate with the others that could be meant: each
     counts as much as its kind, colour and relation to the reference make it plausible, so a stray
-    box with a low score does not shift the count. An ordinal without a side counts from the left, one with a
+    box with a low score does not shift the count, and boxes that lie in one another count as one. An ordinal without a side counts from the left, one with a
     superlative size ("second largest") along that size, -1 is the last. Plain "left" is half the place in
     the image and half the rank among the candidates, so "the left cup" works when both cups stand right.
-    Sizes are those in the image unless ``areas`` gives true ones: a near small thing looks large. One thing
-    boxed twice counts twice: suppress doubles first. The limits of relations stand in :mod:`relations`.
+    Sizes are those in the image unless ``areas`` gives true ones: a near small thing looks large. The limits of relations stand in :mod:`relations`.
 
     :param candidates: (N, 5) x0, y0, x1, y1 in pixels and the backend's score of the kind, 0..1.
     :param image_size: (width, height) in pixels.
@@ -104,13 +104,14 @@ def resolve_parts(phrase: Phrase, candidates: np.ndarray, *, image_size: tuple[i
     member = _plausible(kind * colour)
     relation = _relation(phrase.relation, candidates, references, member)
     member = _plausible(member * relation)
-    place = _position(phrase, candidates, member, width, height)
+    others = _others(candidates, member)
+    place = _position(phrase, candidates, others, width, height)
     size = _size(phrase.size, measured, member)
     if phrase.ordinal:
         if _is_superlative(phrase.size) and not phrase.position:
-            size = _ordinal_size(phrase, measured, member)          # "second largest" is not the largest
+            size = _ordinal_size(phrase, measured, others)          # "second largest" is not the largest
         else:
-            place = _ordinal_place(phrase, candidates, member, width, height)
+            place = _ordinal_place(phrase, candidates, others, width, height)
     return Resolution(*(part.astype(np.float32) for part in (kind, colour, size, relation * place)))
 
 
@@ -146,6 +147,23 @@ def _plausible(score: np.ndarray) -> np.ndarray:
     return score * 0 if best == 0 else np.clip((score / best - 0.2) / 0.4, 0, 1)
 
 
+def _others(boxes: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """Return (N, N) how much each candidate (column) counts beside another (row) when things are counted.
+
+    Boxes of which one lies mostly in the other are one thing: they share its count, and do not count for one
+    another.
+    """
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:4], boxes[None, :, 2:4])
+    both = np.clip(high - low, 0, None).prod(axis=-1)
+    areas = (boxes[:, 2:4] - boxes[:, :2]).prod(axis=-1)
+    same = both > SAME * np.maximum(np.minimum(areas[:, None], areas[None, :]), 1e-6)
+    np.fill_diagonal(same, True)
+    share = member ** 2 / np.maximum(same @ member, 1e-6)
+    weights: np.ndarray = share[None, :] * ~same
+    return weights
+
+
 def _relation(name: str, candidates: np.ndarray, references: np.ndarray | None,
               member: np.ndarray) -> np.ndarray:
     if not name or references is None:
@@ -169,15 +187,15 @@ def _relation(name: str, candidates: np.ndarray, references: np.ndarray | None,
     return (scores * weight).max(axis=1)
 
 
-def _ranks(order: np.ndarray, member: np.ndarray, step: float) -> np.ndarray:
+def _ranks(order: np.ndarray, others: np.ndarray, step: float) -> np.ndarray:
     """Return (N,) soft ranks from 1: candidates before each along ``order``, each as far as it counts."""
     before = 0.5 * (1 + np.tanh((order[:, None] - order[None, :]) / step))
-    np.fill_diagonal(before, 0)
-    return 1 + before @ member
+    ranks: np.ndarray = 1 + (before * others).sum(axis=1)
+    return ranks
 
 
-def _ordinal(number: int, order: np.ndarray, member: np.ndarray, step: float) -> np.ndarray:
-    ranks = _ranks(order if number > 0 else -order, member, step)
+def _ordinal(number: int, order: np.ndarray, others: np.ndarray, step: float) -> np.ndarray:
+    ranks = _ranks(order if number > 0 else -order, others, step)
     return np.exp(-2 * (ranks - abs(number)) ** 2)
 
 
@@ -185,21 +203,21 @@ def _is_superlative(size: str) -> bool:
     return bool(size) and _SIZES[size][2] >= 2
 
 
-def _ordinal_size(phrase: Phrase, measured: dict[str, np.ndarray], member: np.ndarray) -> np.ndarray:
+def _ordinal_size(phrase: Phrase, measured: dict[str, np.ndarray], others: np.ndarray) -> np.ndarray:
     what, sign, _ = _SIZES[phrase.size]
     order = -sign * np.log(np.maximum(measured[what], 1e-6))
-    return _ordinal(phrase.ordinal, order, member, step=0.05)       # 5 % in size is about level
+    return _ordinal(phrase.ordinal, order, others, step=0.05)       # 5 % in size is about level
 
 
-def _ordinal_place(phrase: Phrase, boxes: np.ndarray, member: np.ndarray,
+def _ordinal_place(phrase: Phrase, boxes: np.ndarray, others: np.ndarray,
                    width: int, height: int) -> np.ndarray:
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2 / width, (boxes[:, 1] + boxes[:, 3]) / 2 / height
     across, down = _EXTREMES.get(phrase.position) or _SIDES.get(phrase.position, (0, 0))
     order = -across * x if across else -down * y if down else x
-    return _ordinal(phrase.ordinal, order, member, step=0.01)       # 1 % of the image is about level
+    return _ordinal(phrase.ordinal, order, others, step=0.01)       # 1 % of the image is about level
 
 
-def _position(phrase: Phrase, boxes: np.ndarray, member: np.ndarray, width: int, height: int) -> np.ndarray:
+def _position(phrase: Phrase, boxes: np.ndarray, others: np.ndarray, width: int, height: int) -> np.ndarray:
     if not phrase.position:
         return np.ones(len(boxes))
     place = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2 / width, (boxes[:, 1] + boxes[:, 3]) / 2 / height], 1)
@@ -210,26 +228,25 @@ def _position(phrase: Phrase, boxes: np.ndarray, member: np.ndarray, width: int,
         return 1 - 2 * np.minimum(place, 1 - place).max(axis=1)
     if phrase.position in _EXTREMES:
         axis = 0 if _EXTREMES[phrase.position][0] else 1
-        return _ordinal(1, -_EXTREMES[phrase.position][axis] * place[:, axis], member, 0.01)
+        return _ordinal(1, -_EXTREMES[phrase.position][axis] * place[:, axis], others, 0.01)
     side = _SIDES[phrase.position]
     if not any(side):
         absolute = np.exp(-(((place - 0.5) / 0.3) ** 2).sum(axis=1))
-        others = member.sum() - member
-        relative = np.exp(-2 * (_ranks(place[:, 0], member, 0.01) - 1 - others / 2) ** 2)
-        weight = 2 * np.clip(others - 1, 0, 1)      # of three in a row the one amid; of two, neither
+        count = others.sum(axis=1)
+        relative = np.exp(-2 * (_ranks(place[:, 0], others, 0.01) - 1 - count / 2) ** 2)
+        weight = 2 * np.clip(count - 1, 0, 1)      # of three in a row the one amid; of two, neither
         return (absolute + weight * relative) / (1 + weight)
-    parts = [_side(place[:, axis] if side[axis] < 0 else 1 - place[:, axis], member)
+    parts = [_side(place[:, axis] if side[axis] < 0 else 1 - place[:, axis], others)
              for axis in (0, 1) if side[axis]]
     return np.prod(parts, axis=0) ** (1 / len(parts))
 
 
-def _side(distance: np.ndarray, member: np.ndarray) -> np.ndarray:
+def _side(distance: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Grade "left" and its like by the distance from that side, 0..1, and the rank among the others."""
     absolute = 1 - distance
-    others = member.sum() - member          # those beside oneself
-    ranks = _ranks(distance, member, 0.01)
-    relative = np.clip(1 - (ranks - 1) / np.maximum(others, 1e-6), 0, 1)
-    weight = 0.5 * np.clip(others, 0, 1)
+    count = others.sum(axis=1)
+    relative = np.clip(1 - (_ranks(distance, others, 0.01) - 1) / np.maximum(count, 1e-6), 0, 1)
+    weight = 0.5 * np.clip(count, 0, 1)
     return (1 - weight) * absolute + weight * relative
 
 
