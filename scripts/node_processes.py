@@ -115,6 +115,13 @@ class Processes:
         running.log.close()
         return running.command
 
+    def wait(self, name: str, seconds: float = 300.0) -> int:
+        """Wait until one has ended by itself, and return its exit status.
+
+        :raises subprocess.TimeoutExpired: it has not.
+        """
+        return self._running[name].process.wait(seconds)
+
     def ended(self) -> Iterator[tuple[str, int]]:
         """Yield name and exit status of those that have ended by themselves."""
         for name, running in list(self._running.items()):
