@@ -13,8 +13,10 @@ from vla_attention.focus.plane import Plane, fit_plane
 
 Window = tuple[int, int, int, int]      # x0, y0, x1, y1 in pixels of the image
 
-SURROUNDINGS = 0.5      # how far around its box a thing's surroundings reach, in sides of the box
+SURROUNDINGS = 0.7      # how far around its box a thing's surroundings reach, in sides of the box
 SLACK = 10              # pixels of a 640-pixel-wide image by which the outline from the map may be off
+GROWTH = (3, 8)         # least and most slacks by which a surface may go on beyond the outline from the map
+SAID_TOLERANCE = 0.6    # of the tolerance: how high above the plane counts as above where the outline is
 FLAT_SHARE = 0.3        # less than this share of it above the table: the thing is flat (a sheet, a mark)
 AROUND = 800            # points around the thing that the plane is fitted to, at most
 
@@ -39,7 +41,8 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     """Separate a thing from what is around it.
 
     The plane under it is taken away, the rest is cut where depth jumps, and the parts that the outline from
-    the map lies on are kept. The outline may be off by a patch; the depth corrects it.
+    the map lies on are kept. The outline may be off by a patch, or hold a part of the thing alone; the depth
+    corrects it.
 
     :param mask: (H, W) uint8, where the map says that the thing is.
     :param box: (x0, y0, x1, y1) around it, in pixels.
@@ -68,16 +71,20 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
         heights = plane.height(cloud)
         near = float(np.median(z[valid & said])) if (valid & said).any() else 1.0
         tolerance = max(0.003, 2.5 * max(plane.spread, 0.5 * depths.noise_at(near)))
-        above = smooth & (heights > tolerance)
+        above = smooth & (heights > tolerance * np.where(said, np.float32(SAID_TOLERANCE), np.float32(1)))
         sure = smooth & said
         if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
             return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
-    near_said = gap <= slack
-    solid = _parts_said(above & near_said, inside, said, z)
-    outline = _grow(solid, jumps & near_said, z, plane, cloud, tolerance)
+    # the outline from the map may hold a part of the thing alone: its surface goes on
+    side = max(box[2] - box[0], box[3] - box[1])
+    reached = gap <= min(max(side, GROWTH[0] * slack), GROWTH[1] * slack)
+    solid = _parts_said(above & reached, inside, said, z)
+    outline = _grow(solid, jumps & reached, z, plane, cloud, tolerance)
     known = valid & ~jumps
-    if plane is not None:
-        known &= ~(said & (heights < 2 * tolerance))    # the bottom of a bowl is as low as the table
+    if plane is not None:       # the bottom of a pan is as low as the table: there the map tells
+        low = said & ~above & (np.abs(heights) < 4 * tolerance)
+        outline |= low & _hull(outline)
+        known &= ~(said & (heights < 2 * tolerance))
     outline = _fill(outline, known)
     return Surface(window, cloud, outline, solid, plane)
 
@@ -127,11 +134,11 @@ def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z:
     if deep[best] == 0:
         return np.zeros_like(candidates)
     near, far = np.quantile(z[labels == best], (0.02, 0.98))
-    reach = 0.02 + 0.5 * (far - near)
+    reach = 0.02 + (far - near)
     size = stats[:, cv2.CC_STAT_AREA]
     keep = np.zeros(count, bool)
     keep[best] = True
-    for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.05 * deep[best])):
+    for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.01 * deep[best])):
         keep[part] = near - reach < np.median(z[labels == part]) < far + reach or part == best
     return keep[labels]
 
@@ -149,6 +156,14 @@ def _grow(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray, plane: Plane | No
     if plane is not None:
         on &= plane.height(cloud) > tolerance
     return solid | on
+
+
+def _hull(outline: np.ndarray) -> np.ndarray:
+    filled = np.zeros(outline.shape, np.uint8)
+    points = cv2.findNonZero(outline.astype(np.uint8))
+    if points is not None:
+        cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    return filled > 0
 
 
 def _fill(outline: np.ndarray, known: np.ndarray) -> np.ndarray:
