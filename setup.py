@@ -18,7 +18,7 @@ setup(
     version='0.1.0',
     packages=find_packages('src'),
     package_dir={'': 'src'},
-    package_data={NAME: ['weights/*', '*/*.yaml']},
+    package_data={NAME: ['weights/*', '*/*.yaml', '*/*.msg']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

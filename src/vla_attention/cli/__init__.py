@@ -10,10 +10,10 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from vla_attention.cli import bench, fetch_weights, ground, parse, serve, watch
+from vla_attention.cli import bag, bench, fetch_weights, ground, parse, serve, watch
 from vla_attention.cli.common import UsageError
 
-COMMANDS = (parse, ground, watch, bench, serve, fetch_weights)
+COMMANDS = (parse, ground, watch, bag, bench, serve, fetch_weights)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

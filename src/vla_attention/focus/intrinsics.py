@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -28,6 +29,18 @@ class Intrinsics:
             if getattr(self, name) <= 0:
                 raise ValueError(f'intrinsics: the focal length {name} is {getattr(self, name)}; '
                                  'it must be above 0 (is the camera calibrated?)')
+
+    @classmethod
+    def of_camera(cls, k: Sequence[float], p: Sequence[float]) -> Intrinsics:
+        """Return the camera of a sensor_msgs/CameraInfo: of P where given (rectified images), else of K.
+
+        :param k: the 3x3 matrix, row by row.
+        :param p: the 3x4 matrix, row by row.
+        :raises ValueError: a focal length that is not above 0, or a value that is not a number.
+        """
+        if k[0] > 0 and p[0] > 0:
+            return cls(float(p[0]), float(p[5]), float(p[2]), float(p[6]))
+        return cls(float(k[0]), float(k[4]), float(k[2]), float(k[5]))
 
     def deproject(self, depth: np.ndarray, left: int = 0, top: int = 0, step: int = 1) -> np.ndarray:
         """Give every pixel its point in the camera's optical frame.

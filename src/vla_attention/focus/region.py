@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,3 +48,13 @@ def point_on(mask: np.ndarray, point: tuple[float, float]) -> tuple[float, float
     rows, columns = np.nonzero(mask)
     nearest = int(np.argmin((columns - x) ** 2 + (rows - y) ** 2))
     return float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5
+
+
+def region_ids(regions: Sequence[FocusRegion]) -> list[str]:
+    """Return role and number of each region: the track where it is tracked, else the rank within its role."""
+    ranks: dict[str, int] = {}
+    names = []
+    for region in regions:
+        rank = ranks[region.role] = ranks.get(region.role, -1) + 1
+        names.append(f'{region.role}/{region.track if region.track >= 0 else rank}')
+    return names

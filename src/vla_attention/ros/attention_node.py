@@ -20,18 +20,19 @@ from std_msgs.msg import Float32MultiArray, Header, String
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from vla_attention.focus import Tracker
+from vla_attention.focus import Tracker, region_ids
 from vla_attention.grounding import GroundingBackend, make_backend
 from vla_attention.grounding.attention_maps import HEADS, PATCH
 from vla_attention.grounding.backend import BACKENDS, ReportingBackend
 from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
 from vla_attention.ros import image_node, qos
-from vla_attention.ros.detections import draw_labels, region_ids, write_label_info, write_regions
+from vla_attention.ros.detections import draw_labels, write_label_info, write_regions
 from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
+from vla_attention.vision.engine import ENGINES
 from vla_attention.vision.image import model_size
 from vla_attention.vision.saliency import saliency
 
@@ -53,6 +54,8 @@ SETTINGS = (
     Setting('allow_download', False, 'A hub model that is not on this machine may be downloaded.',
             when=CONFIGURE),
     Setting('compile_model', False, 'Compile a hub model: faster after a slow first image.', when=CONFIGURE),
+    Setting('engine', 'auto', 'What runs the image part on a CPU; auto: OpenVINO where it is installed and '
+            'changes nothing but the time.', choices=ENGINES, when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
             low=0, high=256, when=CONFIGURE),
     Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
@@ -173,6 +176,8 @@ class AttentionNode(ImageNode):
         if name == 'remote':
             options = {'url': self.parameters['remote_url'], 'timeout': self.parameters['remote_timeout'],
                        'jpeg_quality': self.parameters['remote_jpeg_quality']}
+        else:
+            options['engine'] = self.parameters['engine']
         if self.parameters['weights']:
             options['weights' if own else 'model'] = self.parameters['weights']
         if self.parameters['device'] != 'auto':

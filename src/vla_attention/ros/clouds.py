@@ -27,9 +27,7 @@ def read_intrinsics(message: CameraInfo) -> Intrinsics:
 
     :raises ValueError: a focal length that is not above 0, or a value that is not a number.
     """
-    if message.k[0] > 0 and message.p[0] > 0:
-        return Intrinsics(message.p[0], message.p[5], message.p[2], message.p[6])
-    return Intrinsics(message.k[0], message.k[4], message.k[2], message.k[5])
+    return Intrinsics.of_camera(message.k, message.p)
 
 
 def write_cloud(points: np.ndarray, colors: np.ndarray | None, header: Header) -> PointCloud2:

@@ -19,7 +19,7 @@ from vision_msgs.msg import (
     VisionClass,
 )
 
-from vla_attention.focus import FocusRegion
+from vla_attention.focus import FocusRegion, region_ids
 
 
 def write_regions(regions: Sequence[FocusRegion], header: Header) -> Detection2DArray:
@@ -39,16 +39,6 @@ def write_regions(regions: Sequence[FocusRegion], header: Header) -> Detection2D
         detection.bbox.size_y = y1 - y0
         array.detections.append(detection)
     return array
-
-
-def region_ids(regions: Sequence[FocusRegion]) -> list[str]:
-    """Return role and number of each region: the track where it is tracked, else the rank within its role."""
-    ranks: dict[str, int] = {}
-    names = []
-    for region in regions:
-        rank = ranks[region.role] = ranks.get(region.role, -1) + 1
-        names.append(f'{region.role}/{region.track if region.track >= 0 else rank}')
-    return names
 
 
 def read_regions(array: Detection2DArray, labels: np.ndarray | None = None) -> list[FocusRegion]:

@@ -1,0 +1,87 @@
+"""An MCAP file that is there when it is finished, and not before."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mcap.exceptions import McapError
+from mcap.reader import make_reader
+from mcap.writer import Writer
+
+from vla_attention.bag import messages
+
+RECORD = 'vla_attention'    # the metadata record that says what made the file
+
+
+class BagWriter:
+    """Writes messages to ``PATH.part`` and renames it when all went well; else removes it."""
+
+    def __init__(self, path: Path, made_with: Mapping[str, Any]) -> None:
+        """Take the path; nothing is written yet.
+
+        :param made_with: what the file is made with; kept in it, see :func:`made_with`.
+        """
+        self.path = path
+        self._made_with = dict(made_with)
+        self._part = path.with_name(f'{path.name}.{os.getpid()}.part')
+        self._schemas: dict[str, int] = {}
+        self._channels: dict[tuple[str, str], int] = {}
+        self._sequence: dict[int, int] = {}
+
+    def __enter__(self) -> BagWriter:
+        """Begin."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._part.open('wb')
+        self._writer = Writer(self._file)
+        self._writer.start(profile='ros2', library='vla_attention')
+        self._writer.add_metadata(RECORD, {'made_with': json.dumps(self._made_with, ensure_ascii=False)})
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        """Finish, on the disk before under its name; after an error leave nothing behind."""
+        try:
+            if kind is None:
+                self._writer.finish()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+                self._part.replace(self.path)
+        finally:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def write(self, topic: str, message: Any, log_time: int) -> None:
+        """Write a message of :mod:`vla_attention.bag.messages`; ``log_time`` is in nanoseconds."""
+        name = message.__msgtype__
+        self.write_raw(topic, name, messages.serialize(message), log_time)
+
+    def write_raw(self, topic: str, name: str, data: bytes, log_time: int, text: str = '') -> None:
+        """Write a serialized message of the type ``name``; ``text`` is its definition, ours where empty."""
+        channel = self._channels.get((topic, name))
+        if channel is None:
+            if name not in self._schemas:
+                self._schemas[name] = self._writer.register_schema(
+                    name, 'ros2msg', (text or messages.definition(name)).encode())
+            channel = self._channels[topic, name] = self._writer.register_channel(
+                topic, 'cdr', self._schemas[name], {'offered_qos_profiles': ''})
+            self._sequence[channel] = 0
+        self._writer.add_message(channel, log_time, data, log_time, self._sequence[channel])
+        self._sequence[channel] += 1
+
+
+def made_with(path: Path) -> dict[str, Any] | None:
+    """Return what a finished file was made with, None where it is not one of ours."""
+    try:
+        with path.open('rb') as file:
+            for record in make_reader(file).iter_metadata():
+                if record.name == RECORD:
+                    return dict(json.loads(record.metadata['made_with']))
+    except (McapError, KeyError, ValueError):
+        pass
+    return None
