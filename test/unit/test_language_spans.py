@@ -4,7 +4,7 @@ import pytest
 from vla_attention.language.characters import FEATURES, character_features, encode, pieces_of
 from vla_attention.language.instruction import Step
 from vla_attention.language.parser import language_of
-from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of
+from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
 from vla_attention.language.steps import make_steps
 
 
@@ -61,6 +61,16 @@ def test_a_korean_span_ends_before_its_particle():
 def test_a_boundary_that_costs_nothing_changes_nothing():
     scores = np.random.default_rng(0).normal(size=(40, 11)) * 3
     assert best_labels(scores, np.zeros(40)).tolist() == best_labels(scores).tolist()
+
+
+def test_what_is_forbidden_is_forbidden_by_whole_words():
+    text = 'not blue cup, red'
+    scores = np.full(len(text), -3.0)
+    scores[4:11] = 2.0      # "blue cu"
+    pieces = [(0, 3), (4, 8), (9, 12), (12, 13), (14, 17)]
+    flags = whole_pieces(pieces, scores)
+    assert ''.join(letter for letter, on in zip(text, flags, strict=True) if on) == 'blue cup'
+    assert not whole_pieces([], np.zeros(0)).size
 
 
 def test_spans_are_trimmed_and_neighbours_stay_apart():

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from vla_attention.language.characters import encode, pieces_of
 from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
 from vla_attention.language.network import LanguageNetwork
-from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of
+from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
 from vla_attention.language.steps import make_steps
 
 WEIGHTS = Path(__file__).parents[1] / 'weights' / 'language.safetensors'
@@ -96,7 +96,8 @@ class InstructionParser:
         if not any(span.role in ('target', 'destination') for span in spans):
             return Instruction(text, language, reason=NOTHING_NAMED)
         heads = {name: answer.attention[0, index].numpy() for index, name in enumerate(HEADS)}
-        steps = make_steps(text, spans, pieces, heads, (answer.avoid[0] > 0).numpy(), language)
+        avoid = whole_pieces(pieces, answer.avoid[0].numpy())
+        steps = make_steps(text, spans, pieces, heads, avoid, language)
         tokens = tuple(Token(text[start:end], start, end, _role(start, end, spans), round(float(weight), 4))
                        for (start, end), weight in zip(pieces, answer.weights[0], strict=False))
         roles = {role: [text[span.start:span.end] for span in spans if span.role == role] for role in ROLES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,6 +67,21 @@ def best_labels(scores: np.ndarray, boundary: np.ndarray | None = None) -> np.nd
     for index in range(length - 1, 0, -1):
         path[index - 1] = back[index, path[index]]
     return path
+
+
+def whole_pieces(pieces: Sequence[tuple[int, int]], scores: np.ndarray) -> np.ndarray:
+    """Say yes or no to whole pieces, and to the gap between two that are yes.
+
+    :param pieces: [start, end) of each, in the order of the text.
+    :param scores: (L,) logits, one a character; a piece has their mean.
+    :returns: (L,) bool.
+    """
+    flags = np.zeros(len(scores), bool)
+    for start, end in pieces:
+        flags[start:end] = scores[start:end].mean() > 0
+    for (_, end), (start, _) in itertools.pairwise(pieces):
+        flags[end:start] = flags[end - 1] and flags[start]
+    return flags
 
 
 def spans_of(text: str, labels: Sequence[int] | np.ndarray) -> list[Span]:
