@@ -7,9 +7,11 @@ OWLv2 is compared with ``pipeline('zero-shot-object-detection')``, CLIPSeg, whic
 for, with the processor-and-model call of its documentation. Both ways share one model in memory and take
 turns frame by frame. Times are processor time of the process, which other processes of a busy machine
 change little; with one thread on an idle machine it is the time on the clock, whose best is given beside.
-The pipeline's threshold is 1: random scores would make it list thousands of boxes, which is not what it is
-measured for. The backend's time is that of the whole ``attend``: maps, boxes, colours and the choice among
-candidates.
+The backend runs with the engines asked for: OpenVINO in float32, which is the default where it is
+installed, OpenVINO with the image encoder in bfloat16, or torch. The pipeline's threshold is 1: random
+scores would make it list thousands of boxes, which is not what it is measured for. The backend's time is
+that of the whole ``attend``: maps, boxes, colours and the choice among candidates; what is compiled once
+is not in it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import string
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +40,13 @@ SIZE = (640, 480)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
-    parser.add_argument('--hub-frames', type=int, default=5, metavar='N',
-                        help='frames for OWLv2; CLIPSeg gets four times as many (default: 5)')
+    parser.add_argument('--hub-frames', type=int, default=2, metavar='N',
+                        help='frames for OWLv2; CLIPSeg gets four times as many (default: 2)')
+    parser.add_argument('--hub-backends', nargs='+', choices=tuple(MODELS), default=list(MODELS),
+                        metavar='NAME', help=f'of {", ".join(MODELS)} (default: all)')
+    usual = list(ENGINES)[:2] if find_spec('openvino') else ['torch']
+    parser.add_argument('--hub-engines', nargs='+', choices=tuple(ENGINES), default=usual, metavar='NAME',
+                        help=f'of {", ".join(ENGINES)} (default: {", ".join(usual)})')
     parser.add_argument('--hub-threads', type=int, default=1, metavar='N',
                         help='threads of torch (default: 1, so that processor time is time)')
 
@@ -49,36 +57,46 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(options.hub_threads)
     rows = []
     with tempfile.TemporaryDirectory() as root:
-        for name, save, plain, frames in (('clipseg', save_clipseg, _plain_clipseg, 4 * options.hub_frames),
-                                          ('owlv2', save_owlv2, _plain_owlv2, options.hub_frames)):
+        for name in options.hub_backends:
+            save, plain, share = MODELS[name]
             folder = Path(root) / name
             save(folder)
-            backend = make_backend(name, model=str(folder), device='cpu')
-            for count in (1, 2):
-                rows.append(_compare(backend, plain(backend), PHRASES[:count], frames))
+            backends = {engine: make_backend(name, model=str(folder), device='cpu', **ENGINES[engine])
+                        for engine in options.hub_engines}
+            call = plain(next(iter(backends.values())))
+            most = share * options.hub_frames
+            for count, frames in ((1, most), (2, max(1, most // 2))):
+                rows += _compare(backends, call, PHRASES[:count], frames)
     return {'rows': rows, 'machine': machine(), 'image': f'{SIZE[0]}x{SIZE[1]}', 'weights': 'random',
             'versions': {'torch': torch.__version__, 'transformers': transformers.__version__}}
 
 
-def _compare(backend: Any, plain: Callable[[Image.Image, list[str], bool], Any], phrases: tuple[str, ...],
-             frames: int) -> dict[str, Any]:
+def _compare(backends: dict[str, Any], plain: Callable[[Image.Image, list[str], bool], Any],
+             phrases: tuple[str, ...], frames: int) -> list[dict[str, Any]]:
+    """Take turns, frame by frame, and return a row an engine."""
+    times: dict[str, list[tuple[float, float]]] = {'plain': [], **{engine: [] for engine in backends}}
+    encoded = {engine: backend.encode(phrases) for engine, backend in backends.items()}
+    backend = next(iter(backends.values()))
     texts = [backend.template.format(phrase) for phrase in phrases]
-    encoded = backend.encode(phrases)
-    ours, theirs = [], []
-    for index in tqdm(range(frames + 1), desc=f'{backend.name} {len(phrases)}', disable=None, leave=False):
-        image = picture(index)
-        times = (_timed(backend.attend, image, encoded), _timed(plain, Image.fromarray(image), texts, False))
-        if index:       # the first frame warms up
-            ours.append(times[0])
-            theirs.append(times[1])
-    (our_cpu, our_clock), (cpu, clock) = np.array(ours).T, np.array(theirs).T
-    difference = _difference(backend, encoded, phrases, plain, texts, picture(0))
-    return {'backend': backend.name, 'phrases': len(phrases), 'frames': frames,
-            'plain cpu p50 ms': round(float(np.median(cpu)), 1),
-            'ours cpu p50 ms': round(float(np.median(our_cpu)), 1),
-            'faster': round(float(np.median(cpu) / np.median(our_cpu)), 2),
-            'plain clock best ms': round(float(clock.min()), 1),
-            'ours clock best ms': round(float(our_clock.min()), 1), **difference}
+    apart = {}
+    if len(phrases) == 1:       # the image encoder is the same for more, and this warms up
+        given = plain(Image.fromarray(picture(0)), texts, True)
+        apart = {engine: _difference(backends[engine], encoded[engine], phrases, given, picture(0))
+                 for engine in backends}
+    for index in tqdm(range(frames), desc=f'{backend.name} {len(phrases)}', disable=None, leave=False):
+        image = picture(index + 1)
+        times['plain'].append(_timed(plain, Image.fromarray(image), texts, False))
+        for engine in backends:
+            times[engine].append(_timed(backends[engine].attend, image, encoded[engine]))
+    best = {name: np.min(measured, axis=0) for name, measured in times.items()}
+    middle = {name: np.median(measured, axis=0) for name, measured in times.items()}
+    return [{'backend': backend.name, 'engine': engine, 'phrases': len(phrases), 'frames': frames,
+             'plain cpu p50 ms': round(float(middle['plain'][0]), 1),
+             'ours cpu p50 ms': round(float(middle[engine][0]), 1),
+             'faster': round(float(middle['plain'][0] / middle[engine][0]), 2),
+             'plain clock best ms': round(float(best['plain'][1]), 1),
+             'ours clock best ms': round(float(best[engine][1]), 1), **apart.get(engine, {})}
+            for engine in backends]
 
 
 def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
@@ -88,21 +106,24 @@ def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
     return (time.process_time() - cpu) * 1000, (time.perf_counter() - clock) * 1000
 
 
-def _difference(backend: Any, encoded: Any, phrases: tuple[str, ...], plain: Any, texts: list[str],
+def _difference(backend: Any, encoded: Any, phrases: tuple[str, ...], given: tuple[Any, Any],
                 image: np.ndarray) -> dict[str, float]:
     """Return how far both ways are apart, in shares of the spread of the logits: random ones have no unit.
 
-    ``same pixels``: the largest difference when both get the pixels of the library's processor. ``own
-    pixels``: the root mean square difference when each prepares the image itself, which leaves the rounding
-    of two resizes to grey levels.
+    ``same pixels``: the largest difference when both get the pixels of the library's processor, ``rms`` its
+    root mean square. ``own pixels``: the root mean square difference when each prepares the image itself,
+    which leaves the rounding of two resizes to grey levels.
+
+    :param given: pixels and logits of the plain call.
     """
-    pixels, wanted = plain(Image.fromarray(image), texts, True)
+    pixels, wanted = given
     asked = [encoded.tree.texts.index(phrase) for phrase in phrases]
     spread = wanted.std()
     with torch.inference_mode():
         same, own = (logits(backend, one, encoded.features, asked) - wanted
                      for one in (pixels, backend.prepare(image)))
     return {'same pixels': float(f'{same.abs().max() / spread:.1e}'),
+            'rms': float(f'{same.square().mean().sqrt() / spread:.1e}'),
             'own pixels': float(f'{own.square().mean().sqrt() / spread:.1e}')}
 
 
@@ -202,3 +223,15 @@ def machine() -> str:
         names = [line.split(':', 1)[1].strip() for line in lines if 'model name' in line]
         cpu = f'{len(names)} x {names[0]}' if names else cpu
     return f'{cpu}, {torch.get_num_threads()} threads'
+
+
+# model -> (writes it, its plain call, frames beside those of the slowest)
+MODELS: dict[str, tuple[Callable[[Path], None], Callable[[Any], Any], int]] = {
+    'clipseg': (save_clipseg, _plain_clipseg, 4),
+    'owlv2': (save_owlv2, _plain_owlv2, 1),
+}
+ENGINES: dict[str, dict[str, Any]] = {
+    'openvino f32': {'engine': 'openvino'},
+    'openvino bf16': {'engine': 'openvino', 'dtype': 'bfloat16'},
+    'torch': {'engine': 'torch'},
+}

@@ -11,13 +11,15 @@ PIL_Image = pytest.importorskip('PIL.Image')
 
 import hub_models  # noqa: E402
 
-from vla_attention.grounding import make_backend  # noqa: E402
+from vla_attention.grounding import BackendError, make_backend  # noqa: E402
 from vla_attention.grounding.attention_maps import HEADS  # noqa: E402
 
 NAMES = tuple(hub_models.MAKERS)
 PHRASES = ('red mug left of the laptop', '파란 접시 위', 'the left side', 'zorbly')
 TEXT_ENCODER = {'clipseg': 'clip.text_model', 'owlv2': 'owlv2.text_model', 'siglip': 'text_model',
                 'grounding_dino': 'model.text_backbone.encoder'}
+VISION = {'clipseg': 'clip.vision_model.embeddings', 'owlv2': 'owlv2.vision_model',
+          'siglip': 'vision_model.embeddings', 'grounding_dino': 'model.backbone'}
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -37,7 +39,8 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def backends(folders):
-    return {name: make_backend(name, model=str(folder), device='cpu') for name, folder in folders.items()}
+    return {name: make_backend(name, model=str(folder), device='cpu', engine='torch')
+            for name, folder in folders.items()}
 
 
 @pytest.fixture(scope='module')
@@ -111,7 +114,7 @@ def test_two_decoder_layers_of_grounding_dino_are_heads(backends, image):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_texts_are_encoded_once_an_instruction(folders, image, name):
-    backend = make_backend(name, model=str(folders[name]), device='cpu')
+    backend = make_backend(name, model=str(folders[name]), device='cpu', engine='torch')
     calls = []
     encoder = backend.model.get_submodule(TEXT_ENCODER[name])
     encoder.register_forward_hook(lambda *_: calls.append(1))
@@ -127,10 +130,8 @@ def test_texts_are_encoded_once_an_instruction(folders, image, name):
 @pytest.mark.parametrize('name', NAMES)
 def test_all_phrases_share_one_pass_over_the_image(backends, image, name):
     backend = backends[name]
-    vision = {'clipseg': 'clip.vision_model.embeddings', 'owlv2': 'owlv2.vision_model',
-              'siglip': 'vision_model.embeddings', 'grounding_dino': 'model.backbone'}[name]
     calls = []
-    handle = backend.model.get_submodule(vision).register_forward_hook(lambda *_: calls.append(1))
+    handle = backend.model.get_submodule(VISION[name]).register_forward_hook(lambda *_: calls.append(1))
     backend.attend(image, backend.encode(PHRASES))
     handle.remove()
     assert len(calls) == 1
@@ -138,7 +139,7 @@ def test_all_phrases_share_one_pass_over_the_image(backends, image, name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_same_twice(folders, backends, image, name):
-    again = make_backend(name, model=str(folders[name]), device='cpu')
+    again = make_backend(name, model=str(folders[name]), device='cpu', engine='torch')
     first = backends[name].attend(image, backends[name].encode(PHRASES))
     for backend in (backends[name], again):
         second = backend.attend(image, backend.encode(PHRASES))
@@ -222,6 +223,44 @@ def test_prepares_images_as_the_model_s_own_processor(folders, backends, image, 
     levels = (pixels - wanted).abs() * torch.tensor(backends[name].transform.std).view(1, 3, 1, 1) * 255
     assert pixels.shape == wanted.shape and pixels.is_contiguous(memory_format=torch.channels_last)
     assert levels.max() < 2.01 and levels.mean() < 0.1
+
+
+@pytest.mark.parametrize('name', ['clipseg', 'owlv2'])
+def test_openvino_agrees_with_torch(folders, backends, image, name):
+    """Within 1e-4 in float32; with a bfloat16 image encoder within 0.05."""
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    wanted = backends[name].attend(image, backends[name].encode(PHRASES))
+    for dtype, tolerance in (('auto', 1e-4), ('bfloat16', 0.05)):
+        backend = make_backend(name, model=str(folders[name]), device='cpu', engine='openvino', dtype=dtype)
+        calls, traced = [], []
+        backend.model.get_submodule(VISION[name]).register_forward_hook(
+            lambda *_, calls=calls: calls.append(1))
+        for _ in range(2):
+            maps = backend.attend(image, backend.encode(PHRASES))
+            traced.append(len(calls))
+        assert backend.engine == 'openvino'
+        assert traced[0] == traced[1]       # torch runs the encoder to export it, and never again
+        np.testing.assert_allclose(maps.heads['kind'], wanted.heads['kind'], atol=tolerance)
+        np.testing.assert_allclose(maps.presence, wanted.presence, atol=tolerance)
+
+
+def test_auto_takes_openvino_only_where_it_changes_nothing_but_the_time(folders, monkeypatch):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    monkeypatch.setattr(torch, 'compile', lambda target: target)
+    for name, options, engine in (('clipseg', {}, 'openvino'), ('owlv2', {'dtype': 'float32'}, 'openvino'),
+                                  ('clipseg', {'dtype': 'bfloat16'}, 'torch'), ('siglip', {}, 'torch'),
+                                  ('owlv2', {'compile_model': True}, 'torch')):
+        assert make_backend(name, model=str(folders[name]), device='cpu', **options).engine == engine
+
+
+@pytest.mark.parametrize(('name', 'options', 'reason'), [
+    ('clipseg', {'engine': 'abacus'}, 'engine must be one of auto, torch, openvino'),
+    ('siglip', {'engine': 'openvino'}, 'siglip does not have'),
+    ('clipseg', {'engine': 'openvino', 'dtype': 'float16'}, 'not in float16'),
+    ('owlv2', {'engine': 'openvino', 'compile_model': True}, 'leave compile_model out')])
+def test_an_engine_that_cannot_be_had_is_refused(folders, name, options, reason):
+    with pytest.raises(BackendError, match=reason):
+        make_backend(name, model=str(folders[name]), device='cpu', **options)
 
 
 def test_compiles_what_runs_for_each_image(folders, monkeypatch):

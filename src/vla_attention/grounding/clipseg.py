@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class ClipSegBackend(HubBackend):
     model_type = 'clipseg'
     architecture = 'CLIPSegForImageSegmentation'
     threshold = 0.4
+    exports = True
 
     def _encode(self, texts: tuple[str, ...]) -> torch.Tensor:
         tokens = self._tokens(texts, padding=True)
@@ -39,14 +41,14 @@ class ClipSegBackend(HubBackend):
         layers = [layer.expand(count, -1, -1) for layer in self._activations(pixels)]
         return self.model.decoder(layers, features).logits.view(count, *pixels.shape[-2:])
 
-    def _activations(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+    def _activations(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         vision, wanted = self.model.clip.vision_model, self.model.extract_layers
         states = vision.pre_layrnorm(vision.embeddings(pixels, interpolate_pos_encoding=True))
         after = []
         for layer in vision.encoder.layers[:max(wanted) + 1]:
             states = layer(states, attention_mask=None)
             after.append(states)
-        return [after[index] for index in wanted]
+        return tuple(after[index] for index in wanted)
 
     def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:
         logits = self.logits(self.prepare(image), features)
@@ -59,5 +61,5 @@ class ClipSegBackend(HubBackend):
         found = tuple(boxes_of_map(mask, size) for mask in masks)
         return Evidence(maps, found, presence, own_boxes=False, masks=masks)
 
-    def _compile(self) -> None:
-        self._activations = torch.compile(self._activations)    # type: ignore[method-assign]
+    def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
+        self._activations = by(self._activations)       # type: ignore[method-assign]

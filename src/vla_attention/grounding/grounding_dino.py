@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,8 +128,8 @@ class GroundingDinoBackend(HubBackend):
             self._seen[name] = output[1][0]
         return hook
 
-    def _compile(self) -> None:
-        self.model.model.backbone = torch.compile(self.model.model.backbone)
+    def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
+        self.model.model.backbone = by(self.model.model.backbone)
 
 
 class RememberedText(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from vla_attention.grounding.assemble import Evidence, assemble
 from vla_attention.grounding.attention_maps import PATCH, AttentionMaps
 from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.fetch import MODELS
-from vla_attention.grounding.hub import load_hub_model
+from vla_attention.grounding.hub import load_hub_model, pick_device
+from vla_attention.grounding.hub_engine import PRECISIONS, OpenVinoEncoder, pick_engine
 from vla_attention.grounding.image_transform import ImageTransform
 from vla_attention.grounding.phrase_tree import EncodedPhrases, plant
 from vla_attention.grounding.translate import wants_translation
@@ -41,36 +42,46 @@ class HubBackend(ABC):
     with_words = False      # single words cost next to nothing in this model
     resample = 'bilinear'   # of the model's processor, where its settings do not say
     square = False
+    exports = False         # the image encoder is a plain function of the pixels, which OpenVINO can take
 
     def __init__(self, model: str = '', *, device: str = 'auto', dtype: str = 'auto',
                  revision: str | None = None, allow_download: bool = False, translate: str = 'auto',
-                 threshold: float | None = None, compile_model: bool = False) -> None:
+                 threshold: float | None = None, compile_model: bool = False, engine: str = 'auto') -> None:
         """Load the model.
 
         :param model: folder or hub name; the backend's usual checkpoint (:data:`fetch.MODELS`) by default.
         :param device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
-        :param dtype: 'auto' (float16 on CUDA, else float32), 'float32', 'float16', 'bfloat16'.
+        :param dtype: 'auto' (float16 on CUDA, else float32), 'float32', 'float16', 'bfloat16'. With engine
+            'openvino', bfloat16 is what the image encoder computes in; all else stays float32.
         :param revision: branch, tag or commit of a hub name.
         :param allow_download: a hub name that is not in the cache may be downloaded.
         :param translate: Korean goes to the model as English: 'auto' (unless it is multilingual), 'never',
             'always'.
         :param threshold: the model's score that counts as presence 0.5; each backend has its own default.
         :param compile_model: compile the image part with torch.compile; the first image then takes minutes.
+        :param engine: what runs the image encoder: 'torch', 'openvino' (CLIPSeg and OWLv2 on a CPU), or 'auto':
+            OpenVINO where it is installed and changes nothing but the time.
         :raises BackendError: the model cannot be loaded; the message says why and what to do.
         """
         if threshold is not None:
             if not 0 < threshold < 1:
                 raise BackendError(f'threshold must lie between 0 and 1, not {threshold}')
             self.threshold = threshold
+        self.engine = pick_engine(engine, self.name, exports=self.exports, device=pick_device(device),
+                                  dtype=dtype, compile_model=compile_model)
         loaded = load_hub_model(model or MODELS[self.name], self.model_type, self.architecture, device=device,
-                                dtype=dtype, revision=revision, allow_download=allow_download)
+                                dtype='float32' if self.engine == 'openvino' else dtype, revision=revision,
+                                allow_download=allow_download)
         self.model, self.tokenizer, self.dtype = loaded.model, loaded.tokenizer, loaded.dtype
         self.torch_device, self.device, self.folder = loaded.device, str(loaded.device), loaded.folder
         self.transform = ImageTransform.from_settings(loaded.image, mode=self.resample, square=self.square)
         self.translates = wants_translation(translate, self._is_multilingual())
         self._encodings: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         if compile_model:
-            self._compile()
+            self._accelerate(torch.compile)
+        elif self.engine == 'openvino':
+            precision = PRECISIONS[dtype]
+            self._accelerate(lambda encode: OpenVinoEncoder(self.model, encode, precision))
 
     def encode(self, phrases: Sequence[str]) -> EncodedPhrases:
         """Encode P phrases; the model's text encoder runs once for a set of texts, whoever asks again.
@@ -123,8 +134,8 @@ class HubBackend(ABC):
         """Return what the model sees of the ``count`` texts."""
 
     @abstractmethod
-    def _compile(self) -> None:
-        """Compile the part that runs for each image."""
+    def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
+        """Put what ``by`` makes of it in the place of the part that runs for each image."""
 
     def _is_multilingual(self) -> bool:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Owlv2Backend(HubBackend):
     threshold = 0.1         # the library's own
     with_words = True
     square = True
+    exports = True
 
     def _encode(self, texts: tuple[str, ...]) -> torch.Tensor:
         # padded as the model was trained: always to the longest text that it takes
@@ -43,15 +45,15 @@ class Owlv2Backend(HubBackend):
         :param features: (T, D) text embeddings.
         :return: boxes are centre x, centre y, width, height in shares of the padded square.
         """
-        patches = self._patches(pixels)
+        patches, = self._patches(pixels)
         _, rows, cols, width = patches.shape
         flat = patches.reshape(1, rows * cols, width)
         logits, _ = self.model.class_predictor(flat, features[None], None)
         boxes = self.model.box_predictor(flat, patches)
         return logits[0].view(rows, cols, -1), boxes[0]
 
-    def _patches(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.model.image_embedder(pixels)[0]
+    def _patches(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
+        return (self.model.image_embedder(pixels)[0],)
 
     def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:
         height, width = image.shape[:2]
@@ -67,5 +69,5 @@ class Owlv2Backend(HubBackend):
         presence = np.array([boxes[0, 4] if len(boxes) else 0.0 for boxes in found], np.float32)
         return Evidence(calibrate(maps, self.threshold), found, presence, own_boxes=True)
 
-    def _compile(self) -> None:
-        self._patches = torch.compile(self._patches)        # type: ignore[method-assign]
+    def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
+        self._patches = by(self._patches)       # type: ignore[method-assign]

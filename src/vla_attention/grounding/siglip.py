@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,8 +98,8 @@ class SiglipBackend(HubBackend):
         size = (image.shape[1], image.shape[0])
         return Evidence(maps, tuple(boxes_of_map(one, size) for one in maps), presence, own_boxes=False)
 
-    def _compile(self) -> None:
-        self._embed = torch.compile(self._embed)        # type: ignore[method-assign]
+    def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
+        self._embed = by(self._embed)       # type: ignore[method-assign]
 
 
 def _self_self_attention(attention: Any, states: torch.Tensor) -> torch.Tensor:
