@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 
 from vla_attention.grounding.embedded_model import WEIGHTS, save_model
 
@@ -16,14 +17,26 @@ def main() -> None:
     """Pack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--head', type=Path, required=True, help='head.safetensors of a training run')
+    parser.add_argument('--crops', type=Path, required=True, help='crops.safetensors, after fuse.py')
     parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
     parser.add_argument('--out', type=Path, default=WEIGHTS)
     parser.add_argument('--notes', default='', help='what it was trained on, kept in the file')
     arguments = parser.parse_args()
-    head = {name.removeprefix('head.'): tensor for name, tensor in load_file(str(arguments.head)).items()}
-    with safe_open(str(arguments.head), framework='pt') as file:
-        known = json.loads(file.metadata()['known'])
-    save_model(arguments.out, load_file(str(arguments.backbone)), head, known, arguments.notes)
+    pack(arguments.head, arguments.crops, arguments.backbone, arguments.out, arguments.notes)
+
+
+def pack(head: Path, crops: Path, backbone: Path, out: Path, notes: str) -> None:
+    """Write the weights file of the embedded model."""
+    first, known = _read(head)
+    second, crop_known = _read(crops)
+    save_model(out, load_file(str(backbone)), first, second, known, crop_known, notes)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the tensors of a training run and the kinds that it saw."""
+    with safe_open(str(path), framework='pt') as file:
+        known: list[str] = json.loads(file.metadata()['known'])
+    return {name.removeprefix('head.'): tensor for name, tensor in load_file(str(path)).items()}, known
 
 
 if __name__ == '__main__':

@@ -35,8 +35,8 @@ def colour_evidence(image: np.ndarray, colours: Sequence[str], size: tuple[int, 
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     lit = float(np.quantile(small.max(axis=-1), BRIGHT))
     gain = float(np.clip(255 / max(lit, 1), 1, MOST_GAIN))
-    small = np.asarray(cv2.convertScaleAbs(small, alpha=gain), np.int32)
-    red, green, blue = (small[..., channel] >> (8 - _BITS) for channel in range(3))
+    levels: np.ndarray = np.asarray(cv2.convertScaleAbs(small, alpha=gain), np.int32)
+    red, green, blue = (levels[..., channel] >> (8 - _BITS) for channel in range(3))
     index = (red << 2 * _BITS) | (green << _BITS) | blue
     table = _table()[[COLOURS.index(colour) for colour in colours]]
     return np.take(table, index, axis=1)

@@ -18,10 +18,13 @@ from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.embedded_model import WEIGHTS, load_model
 from vla_attention.grounding.reference import all_phrases
 from vla_attention.grounding.scene import Answer, Scene
+from vla_attention.grounding.second_look import SecondLook
 from vla_attention.grounding.word_queries import WordQueries, make_queries
 from vla_attention.language import Phrase, parse_phrase
 from vla_attention.vision.engine import make_engine
 from vla_attention.vision.image import LONGEST, check_image, fit
+
+LOOKS = 8       # candidates of a phrase that are looked at again
 
 
 @dataclass(frozen=True)
@@ -37,28 +40,37 @@ class EmbeddedBackend:
     """Grounds phrases with the weights that the package carries."""
 
     def __init__(self, weights: str | Path | None = None, device: str = 'cpu', engine: str = 'auto', *,
-                 longest: int = LONGEST, threads: int = 0) -> None:
+                 longest: int = LONGEST, looks: int = LOOKS, threads: int = 0) -> None:
         """Load the weights.
 
         :param weights: a safetensors file; the package's own when None.
         :param device: a torch device.
         :param engine: what runs the network: 'torch', 'openvino' (CPU), or 'auto', the faster of those there.
         :param longest: pixels of the longer side that the model sees; less is faster and sees less.
+        :param looks: candidates of each phrase that are looked at again from near; 0: none.
         :param threads: of the engine; 0 leaves it to the engine.
+        :raises ValueError: ``looks`` is negative.
         :raises BackendError: the weights or the engine cannot be had; the message says why.
         """
+        if looks < 0:
+            raise ValueError(f'looks must be 0 or more, got {looks}')
         self.name = 'embedded'
+        self.looks = looks
         self.device = device
         self.longest = longest
         self.weights = Path(weights) if weights is not None else WEIGHTS
         self._model = load_model(self.weights)
         try:
             self._engine = make_engine(self._model.sight, engine, device, threads)
+            second = self._model.second
+            self._near = make_engine(second.sight, engine, device, threads) if looks and second else None
         except (ImportError, RuntimeError, ValueError) as error:
             raise BackendError(f'the embedded model cannot run: {error}') from error
         self.engine = self._engine.name
         if device != 'cpu':
             self._model.words.to(device)
+            if second is not None:
+                second.words.to(device)
 
     def encode(self, phrases: Sequence[str]) -> EncodedPhrases:
         """Take P phrases apart and look their words up."""
@@ -72,11 +84,22 @@ class EmbeddedBackend:
         :param image: (H, W, 3) uint8 RGB.
         :raises ValueError: another shape or dtype.
         """
-        check_image(image)
         with _one_thread(self._engine.name == 'openvino'):
-            scene = Scene(self._model, self._engine, fit(image, self.longest), image, encoded.queries)
+            scene = self.view(image, encoded)
             answers = [scene.look_for(phrase) for phrase in encoded.phrases]
         return _as_maps(encoded, answers, (image.shape[1], image.shape[0]))
+
+    def view(self, image: np.ndarray, encoded: EncodedPhrases) -> Scene:
+        """Take the first look at an image; what the phrases find in it can then be asked piece by piece.
+
+        :raises ValueError: as :meth:`attend`.
+        """
+        check_image(image)
+        near = None
+        if self._near is not None and self._model.second is not None:
+            near = SecondLook(self._model.second, self._model.classifier, self._near, image, encoded.queries,
+                              self.looks)
+        return Scene(self._model, self._engine, fit(image, self.longest), image, encoded.queries, near)
 
 
 def _as_maps(encoded: EncodedPhrases, answers: list[Answer], size: tuple[int, int]) -> AttentionMaps:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.crop_attention import CropHead, CropWords
 from vla_attention.grounding.head import GroundingHead, WordAttention
 from vla_attention.language.lexicon import load_lexicon
 from vla_attention.vision.backbone import EfficientNetLite0
@@ -45,14 +47,39 @@ class SightModel(nn.Module):
         return tokens, objectness, boxes, embedding
 
 
+class CropModel(nn.Module):
+    """The second look's part that does not depend on words, in one graph: backbone and crop encoder."""
+
+    def __init__(self, backbone: EfficientNetLite0, head: CropHead) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.encoder = head.encoder
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """See crops (N, 3, SIDE, SIDE) in 0..255; return tokens (N, TOKENS, DIM), mean features (N, 1280)."""
+        _, _, embedding = self.backbone(crops)
+        features = embedding.flatten(2).transpose(1, 2)
+        return self.encoder(features), features.mean(dim=1)
+
+
+class SecondModel(NamedTuple):
+    """The second look: its network, and which kinds it was trained on."""
+
+    sight: CropModel
+    words: CropWords
+    known: frozenset[str]
+    fusion: np.ndarray          # (4,) weights of the evidence of both looks, and a bias
+
+
 class EmbeddedModel(NamedTuple):
     """The network, its classifier, and which kinds of the lexicon it was trained on."""
 
     sight: SightModel
     words: WordAttention
     classifier: nn.Linear
-    kinds: tuple[str, ...]      # rows of the word embedding
+    kinds: tuple[str, ...]      # rows of the word embeddings
     known: frozenset[str]
+    second: SecondModel | None  # None: weights without a second look
 
 
 def load_model(path: Path = WEIGHTS) -> EmbeddedModel:
@@ -66,25 +93,36 @@ def load_model(path: Path = WEIGHTS) -> EmbeddedModel:
             metadata = file.metadata() or {}
         kinds = tuple(json.loads(metadata['kinds']))
         known = frozenset(json.loads(metadata['known']))
-        backbone, head = EfficientNetLite0(), GroundingHead(len(kinds))
+        crop_known = frozenset(json.loads(metadata.get('crop_known', '[]')))
+        backbone, head, crop = EfficientNetLite0(), GroundingHead(len(kinds)), CropHead(len(kinds))
         backbone.load_state_dict(_part(state, 'backbone.'))
         head.load_state_dict(_part(state, 'head.'))
+        if crop_known:
+            crop.load_state_dict(_part(state, 'crop.'))
     except FileNotFoundError:
         raise BackendError(f'weights of the embedded model not found: {path}') from None
     except (SafetensorError, RuntimeError, KeyError, OSError, json.JSONDecodeError) as error:
         raise BackendError(f'{path} does not hold the weights of the embedded model: {error}') from error
     sight = SightModel(backbone, head).eval()
-    return EmbeddedModel(sight, head.words.eval(), backbone.classifier, kinds, known)
+    second = None
+    if crop_known:
+        second = SecondModel(CropModel(backbone, crop).eval(), crop.words.eval(), crop_known,
+                             crop.fusion.numpy())
+    return EmbeddedModel(sight, head.words.eval(), backbone.classifier, kinds, known, second)
 
 
-def save_model(path: Path, backbone: dict[str, Tensor], head: dict[str, Tensor], known: list[str],
-               notes: str) -> None:
-    """Write one file with both parts in fp16."""
-    state = {**{f'backbone.{name}': tensor for name, tensor in backbone.items()},
-             **{f'head.{name}': tensor for name, tensor in head.items()}}
-    save_file({name: tensor.half().contiguous() for name, tensor in state.items()}, str(path),
-              metadata={'kinds': json.dumps(list(load_lexicon().names)), 'known': json.dumps(sorted(known)),
-                        'notes': notes})
+def save_model(path: Path, backbone: dict[str, Tensor], head: dict[str, Tensor], crop: dict[str, Tensor],
+               known: list[str], crop_known: list[str], notes: str) -> None:
+    """Write one file with all parts in fp16.
+
+    :param known: kinds that ``head`` was trained on; ``crop_known`` those of ``crop``.
+    """
+    state = {f'{part}.{name}': tensor.half().contiguous()
+             for part, tensors in (('backbone', backbone), ('head', head), ('crop', crop))
+             for name, tensor in tensors.items()}
+    save_file(state, str(path), metadata={
+        'kinds': json.dumps(list(load_lexicon().names)), 'known': json.dumps(sorted(known)),
+        'crop_known': json.dumps(sorted(crop_known)), 'notes': notes})
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

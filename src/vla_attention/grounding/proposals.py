@@ -88,6 +88,17 @@ def merge(first: Candidates, second: Candidates, most: int = MOST) -> Candidates
     return Candidates(boxes[order], kind[order])
 
 
+def best_apart(score: np.ndarray, boxes: np.ndarray, most: int, overlap: float = 0.5) -> list[int]:
+    """Return the numbers of the best boxes (N, 4), leaving out those that share more with a better one."""
+    kept: list[int] = []
+    for number in np.argsort(-score, kind='stable'):
+        if len(kept) == most:
+            break
+        if not kept or iou(boxes[number], boxes[kept]).max() <= overlap:
+            kept.append(int(number))
+    return kept
+
+
 def colour_in_boxes(evidence: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Return (N,) how much of each box is of a colour, 0..1; its middle counts more than its corners."""
     found = []

@@ -67,12 +67,13 @@ def resolve_parts(phrase: Phrase, candidates: np.ndarray, *, image_size: tuple[i
     """Judge candidates by what the phrase says of kind, colour, size, place and relation.
 
     Everything is graded, nothing is cut off, and left and right are the viewer's (image x right, y down).
-    "large", "second" and "leftmost" compare a candidate with the others that could be meant: each
-    counts as much as its kind, colour and relation to the reference make it plausible, so a stray
-    box with a low score does not shift the count, and boxes that lie in one another count as one. An ordinal without a side counts from the left, one with a
-    superlative size ("second largest") along that size, -1 is the last. Plain "left" is half the place in
-    the image and half the rank among the candidates, so "the left cup" works when both cups stand right.
-    Sizes are those in the image unless ``areas`` gives true ones: a near small thing looks large. The limits of relations stand in :mod:`relations`.
+    "large", "second" and "leftmost" compare a candidate with the others that could be meant: each counts as
+    much as its kind, colour and relation to the reference make it plausible, so a stray box with a low
+    score does not shift the count, and boxes that lie in one another count as one. An ordinal without a
+    side counts from the left, one with a superlative size ("second largest") along that size, -1 is the
+    last. Plain "left" is half the place in the image and half the rank among the candidates, so "the left
+    cup" works when both cups stand right. Sizes are those in the image unless ``areas`` gives true ones: a
+    near small thing looks large. The limits of relations stand in :mod:`relations`.
 
     :param candidates: (N, 5) x0, y0, x1, y1 in pixels and the backend's score of the kind, 0..1.
     :param image_size: (width, height) in pixels.

@@ -14,6 +14,7 @@ from vla_attention.grounding.outline import outline
 from vla_attention.grounding.proposals import (
     FINE,
     Candidates,
+    best_apart,
     bump,
     colour_in_boxes,
     from_colour,
@@ -23,6 +24,7 @@ from vla_attention.grounding.proposals import (
 )
 from vla_attention.grounding.reference import references_of
 from vla_attention.grounding.resolve import Resolution, resolve_parts
+from vla_attention.grounding.second_look import SecondLook
 from vla_attention.grounding.word_queries import WordQueries, attend
 from vla_attention.language import Phrase
 from vla_attention.language.lexicon import load_lexicon
@@ -31,13 +33,17 @@ from vla_attention.vision.image import PATCH
 
 MOST_BOXES = 10
 ATTENTION_SHARE = 0.3   # of the attention in the map of a kind, beside the match of each patch by itself
-# match logit at which a thing is as likely in view as not. Set low: in places unlike those of the training
-# things that are there match less well, and to refuse one wrongly costs more than to doubt
+# match logit of the first look, and logit of both looks, at which a thing is as likely in view as not. Set
+# low: in places unlike those of the training things that are there match less well, and to refuse one wrongly
+# costs more than to doubt
 PRESENCE_EVEN = -2.8
 PRESENCE_SLOPE = 1.5
+PRESENCE_EVEN_NEAR = -3.0
 COLOUR_FULL = 0.45      # share of a box's middle that is of a colour in things of that colour
 COLOUR_DOUBT = 0.45     # what is left of the presence of a thing of which none has the colour
 COLOUR_LEAST = 0.02     # what a candidate without any of the colour keeps of its score
+# what everything stands on: pictures seldom show where it ends
+SURFACES = frozenset({'table', 'desk', 'floor'})
 
 
 @dataclass
@@ -57,11 +63,13 @@ class Scene:
     """One image as the model sees it."""
 
     def __init__(self, model: EmbeddedModel, engine: Engine, seen: np.ndarray, image: np.ndarray,
-                 queries: WordQueries) -> None:
+                 queries: WordQueries, near: SecondLook | None = None) -> None:
         """Look once.
 
         :param seen: the image in the model's size; ``image`` the same as it came.
+        :param near: looks at the candidates of each phrase again; None leaves it at the first look.
         """
+        self.near = near
         self.model, self.engine, self.seen, self.image, self.queries = model, engine, seen, image, queries
         self.size = (seen.shape[1], seen.shape[0])
         self.grid = (seen.shape[1] // PATCH, seen.shape[0] // PATCH)
@@ -77,17 +85,36 @@ class Scene:
         """Find what a phrase means."""
         kind, presence = self.kind_map(phrase.kind)
         colour = self.colour_map(phrase.colours)
-        candidates = self.candidates(kind, colour, bool(phrase.colours))
-        in_colour: np.ndarray = np.ones(len(candidates.kind), np.float32)
-        if phrase.colours:
-            share = colour_in_boxes(colour, candidates.boxes)
-            in_colour = np.clip(share / COLOUR_FULL, COLOUR_LEAST, 1).astype(np.float32)
+        if self.near is not None:
+            candidates = self.look_again(phrase.kind, self.shortlist(phrase))
+            best = np.clip(candidates.kind.max(initial=0), 1e-6, 1 - 1e-6)
+            presence = float(_sigmoid(np.log(best / (1 - best)) - PRESENCE_EVEN_NEAR))
+            presence *= self.trust(phrase.kind)
+        else:
+            candidates = self.candidates(kind, colour, bool(phrase.colours))
+        in_colour = self.in_colour(phrase.colours, candidates.boxes)
         parts = self.resolve(phrase, candidates, in_colour)
         score = parts.score
         order = np.argsort(-score)[:MOST_BOXES]
         if phrase.colours and len(score):
             presence *= COLOUR_DOUBT + (1 - COLOUR_DOUBT) * float(in_colour[order[0]])
         return self.answer(phrase, kind, colour, candidates, parts, order, presence)
+
+    def shortlist(self, phrase: Phrase) -> np.ndarray:
+        """Return the boxes (N, 4) that are worth a second look."""
+        if self.near is None:
+            raise ValueError('there is no second look')
+        kind, _ = self.kind_map(phrase.kind)
+        candidates = self.candidates(kind, self.colour_map(phrase.colours), bool(phrase.colours))
+        score = candidates.kind * self.in_colour(phrase.colours, candidates.boxes)
+        return candidates.boxes[best_apart(score, candidates.boxes, self.near.batch)]
+
+    def in_colour(self, colours: tuple[str, ...], boxes: np.ndarray) -> np.ndarray:
+        """Return (N,) how well boxes are of the named colours, 0..1; 1 where none is named."""
+        if not colours:
+            return np.ones(len(boxes), np.float32)
+        share = colour_in_boxes(self.colour_map(colours), boxes)
+        return np.clip(share / COLOUR_FULL, COLOUR_LEAST, 1).astype(np.float32)
 
     def kind_map(self, kind: str) -> tuple[np.ndarray, float]:
         """Return how well patches fit a kind, (rows, cols) with peak 1, and how probably it is in view."""
@@ -97,8 +124,12 @@ class Scene:
         score = (attention / attention.max()) ** ATTENTION_SHARE * fits ** (1 - ATTENTION_SHARE)
         if kind in ('', 'object'):
             score = score * self.objectness / self.objectness.max()
-        presence = float(_sigmoid(PRESENCE_SLOPE * (match.max() - PRESENCE_EVEN))) * self.queries.trust[word]
+        presence = float(_sigmoid(PRESENCE_SLOPE * (match.max() - PRESENCE_EVEN))) * self.trust(kind)
         return (score / score.max()).reshape(self.grid[::-1]).astype(np.float32), presence
+
+    def trust(self, kind: str) -> float:
+        """Return how far what is said of a kind can be trusted, 0..1."""
+        return self.queries.trust[self.queries.kinds.index(kind)]
 
     def colour_map(self, colours: tuple[str, ...]) -> np.ndarray:
         """Return the evidence of the named colours at the fine scale; 1 where none is named."""
@@ -124,14 +155,47 @@ class Scene:
         values = [float((part * bump(*part.shape)).max()) for part in parts]
         return Candidates(found.boxes, np.clip(np.array(values, np.float32), 0, 1))
 
+    def look_again(self, kind: str, boxes: np.ndarray) -> Candidates:
+        """Judge boxes (N, 4) by both looks; their ``kind`` is the probability that each shows the kind.
+
+        :raises ValueError: there is no second look.
+        """
+        if self.near is None:
+            raise ValueError('there is no second look')
+        *weights, bias = self.near.model.fusion
+        return Candidates(boxes, _sigmoid(self.evidence(kind, boxes) @ np.array(weights) + bias))
+
+    def evidence(self, kind: str, boxes: np.ndarray) -> np.ndarray:
+        """Return (N, 3) logits that boxes show a kind.
+
+        Of the match of the best patch in their middle, of a thing being there at all, of the second look.
+
+        :raises ValueError: there is no second look.
+        """
+        if self.near is None:
+            raise ValueError('there is no second look')
+        word = self.queries.kinds.index(kind)
+        match = self.match[word].reshape(self.grid[::-1])
+        thing = self.objectness.reshape(self.grid[::-1])
+        parts = [(_crop(match, box), _crop(thing, box)) for box in boxes / PATCH]
+        weights = [np.log(bump(*part.shape)) for part, _ in parts]
+        first = [float((part + weight).max()) for (part, _), weight in zip(parts, weights, strict=True)]
+        there = np.clip([float((part * np.exp(weight)).max()) for (_, part), weight
+                         in zip(parts, weights, strict=True)], 1e-4, 1 - 1e-4)
+        near = self.near(self.to_image(boxes))[:, word]
+        return np.stack([first, np.log(there / (1 - there)), near], axis=1).astype(np.float32)
+
     def resolve(self, phrase: Phrase, candidates: Candidates, in_colour: np.ndarray) -> Resolution:
         """Judge the candidates by all that the phrase says."""
         references = None
-        if phrase.relation and phrase.reference is not None:
+        on_surface = (phrase.relation == 'on' and phrase.reference is not None
+                      and phrase.reference.kind in SURFACES)
+        if phrase.relation and phrase.reference is not None and not on_surface:
             found = [self.look_for(reference).boxes for reference in references_of(phrase)]
             references = np.concatenate(found)
         else:
-            phrase = replace(phrase, relation='')       # of a destination: the thing itself is looked for
+            # of a destination the thing itself is looked for; and "on the table" tells nothing apart
+            phrase = replace(phrase, relation='')
         boxes = np.concatenate([self.to_image(candidates.boxes), candidates.kind[:, None]], axis=1)
         return resolve_parts(phrase, boxes, image_size=(self.image.shape[1], self.image.shape[0]),
                              references=references, colours=in_colour)

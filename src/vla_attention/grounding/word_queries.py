@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vla_attention.grounding.embedded_model import EmbeddedModel
 from vla_attention.grounding.head import class_logits
@@ -22,6 +22,7 @@ class WordQueries:
 
     kinds: tuple[str, ...]
     queries: Tensor         # (1, W, DIM)
+    near: Tensor | None     # (W, DIM of the second look), where there is one
     rows: Tensor            # (1, W, C, 1280)
     bias: Tensor            # (1, W, C)
     present: Tensor         # (1, W, C) bool
@@ -40,31 +41,37 @@ def make_queries(model: EmbeddedModel, kinds: tuple[str, ...]) -> WordQueries:
     rows = torch.zeros(1, count, MOST_CLASSES, model.classifier.in_features)
     bias = torch.zeros(1, count, MOST_CLASSES)
     present = torch.zeros(1, count, MOST_CLASSES, dtype=torch.bool)
-    embeddings, trust = [], []
+    embeddings, near, trust = [], [], []
     for word, kind in enumerate(kinds):
         numbers, steps = classes_of(kind)
         for place, number in enumerate(numbers[:MOST_CLASSES]):
             rows[0, word, place] = model.classifier.weight[number]
             bias[0, word, place] = model.classifier.bias[number]
             present[0, word, place] = True
-        stand_ins, doubts = _trained(model, kind)
-        if stand_ins:
-            embeddings.append(model.words.embedding.weight[[index[name] for name in stand_ins]].mean(0))
-        else:
-            embeddings.append(torch.zeros(model.words.embedding.embedding_dim))
+        stand_ins, doubts = _trained(model.known, kind)
+        embeddings.append(_mean(model.words.embedding, [index[name] for name in stand_ins]))
+        if model.second is not None:
+            alike, _ = _trained(model.second.known, kind)
+            near.append(_mean(model.second.words.embedding, [index[name] for name in alike]))
         trust.append(DOUBT ** min(doubts if stand_ins else 9, steps if numbers else 9, 3))
     filled = present.sum(2, keepdim=True).clamp(min=1)
     mean = (rows * present[..., None]).sum(2) / filled
     queries = torch.stack(embeddings)[None] + model.words.from_classes(mean)
-    return WordQueries(kinds, queries, rows, bias, present, tuple(trust))
+    again = None if model.second is None else torch.stack(near) + model.second.words.from_classes(mean[0])
+    return WordQueries(kinds, queries, again, rows, bias, present, tuple(trust))
 
 
-def _trained(model: EmbeddedModel, kind: str) -> tuple[list[str], int]:
+def _mean(embedding: nn.Embedding, rows: list[int]) -> Tensor:
+    """Return the mean of some rows (DIM,), 0 of none."""
+    return embedding.weight[rows].mean(0) if rows else torch.zeros(embedding.embedding_dim)
+
+
+def _trained(known: frozenset[str], kind: str) -> tuple[list[str], int]:
     """Return the trained kinds that speak for a kind, and how many steps of likeness away they are."""
     like = load_lexicon().like
     level, seen = [kind or 'object'], {kind}
     for steps in range(3):
-        found = [name for name in level if name in model.known]
+        found = [name for name in level if name in known]
         if found:
             return found, steps
         level = [other for name in level for other in like.get(name, ()) if other not in seen]
