@@ -78,6 +78,7 @@ def test_a_box_is_looked_at_once_and_a_batch_is_always_full(second):
     again = look(boxes[[5, 0]])
     assert engine.batches == [4, 4]
     assert np.array_equal(again, first[[5, 0]])
+    assert look(np.zeros((0, 4), np.float32)).shape == (0, 2)
     assert len(np.unique(first[:, 0].round(4))) == 6      # each box has its own answer
 
 

@@ -39,7 +39,11 @@ ATTENTION_SHARE = 0.3   # of the attention in the map of a kind, beside the matc
 PRESENCE_EVEN = -2.8
 PRESENCE_SLOPE = 1.5
 PRESENCE_EVEN_NEAR = -3.0
-COLOUR_FULL = 0.45      # share of a box's middle that is of a colour in things of that colour
+# what both looks say of the kind is doubted a little beside what a phrase says of colour and place: in unlike
+# places kinds are mistaken more often than colours
+KIND_DOUBT = 1.5
+KIND_LEAST = 0.03
+COLOUR_FULL = 0.35      # share of a box's middle that is of a colour in things of that colour
 COLOUR_DOUBT = 0.45     # what is left of the presence of a thing of which none has the colour
 COLOUR_LEAST = 0.02     # what a candidate without any of the colour keeps of its score
 # what everything stands on: pictures seldom show where it ends
@@ -86,10 +90,10 @@ class Scene:
         kind, presence = self.kind_map(phrase.kind)
         colour = self.colour_map(phrase.colours)
         if self.near is not None:
-            candidates = self.look_again(phrase.kind, self.shortlist(phrase))
-            best = np.clip(candidates.kind.max(initial=0), 1e-6, 1 - 1e-6)
-            presence = float(_sigmoid(np.log(best / (1 - best)) - PRESENCE_EVEN_NEAR))
-            presence *= self.trust(phrase.kind)
+            boxes = self.shortlist(phrase)
+            logits = self.look_again(phrase.kind, boxes)
+            candidates = Candidates(boxes, KIND_LEAST + (1 - KIND_LEAST) * _sigmoid(logits / KIND_DOUBT))
+            presence = float(_sigmoid(logits.max(initial=-9) - PRESENCE_EVEN_NEAR)) * self.trust(phrase.kind)
         else:
             candidates = self.candidates(kind, colour, bool(phrase.colours))
         in_colour = self.in_colour(phrase.colours, candidates.boxes)
@@ -155,15 +159,16 @@ class Scene:
         values = [float((part * bump(*part.shape)).max()) for part in parts]
         return Candidates(found.boxes, np.clip(np.array(values, np.float32), 0, 1))
 
-    def look_again(self, kind: str, boxes: np.ndarray) -> Candidates:
-        """Judge boxes (N, 4) by both looks; their ``kind`` is the probability that each shows the kind.
+    def look_again(self, kind: str, boxes: np.ndarray) -> np.ndarray:
+        """Return (N,) logits that boxes (N, 4) show a kind, by both looks.
 
         :raises ValueError: there is no second look.
         """
         if self.near is None:
             raise ValueError('there is no second look')
         *weights, bias = self.near.model.fusion
-        return Candidates(boxes, _sigmoid(self.evidence(kind, boxes) @ np.array(weights) + bias))
+        logits: np.ndarray = self.evidence(kind, boxes) @ np.array(weights) + bias
+        return logits
 
     def evidence(self, kind: str, boxes: np.ndarray) -> np.ndarray:
         """Return (N, 3) logits that boxes show a kind.
