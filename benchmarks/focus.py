@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from benchmarks._tabletop import Tabletop, Thing, d435, render
 from vla_attention.focus import FocusRegion, Intrinsics, Tracker, find_regions, lift
+from vla_attention.focus.confidence import calibration_error, load_confidence
 from vla_attention.focus.pose import rotation
 from vla_attention.grounding import AttentionMaps
 
@@ -25,6 +27,7 @@ SIZE = (640, 480)
 FEWEST = 300        # visible pixels of a thing that is measured
 VISIBLE = 0.7       # share of a thing that is seen, of those measured: what is hidden cannot be measured
 MATCHED = 0.3       # a region that overlaps a thing by less is not of it
+PRESENT = 0.5       # presence below which the pipeline gives no region
 SQUARE = 1.15       # a footprint whose sides differ by less has no longer side
 
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--scenes', type=int, default=100, help='ray-cast scenes (default: 100)')
     parser.add_argument('--generated', type=int, default=40, help='generated scenes (default: 40)')
-    parser.add_argument('--frames', type=int, default=300, help='frames of a moving camera (default: 300)')
+    parser.add_argument('--frames', type=int, default=1500, help='frames of moving cameras (default: 1500)')
     parser.add_argument('--seed', type=int, default=7000, help='first seed of the scenes (default: 7000)')
     parser.add_argument('--backend', default='', help='measure with the maps of this backend too')
 
@@ -236,64 +239,76 @@ def moving_camera(frames: int, seed: int) -> dict[str, Any]:
 
     As CLEAR MOT counts switches (Bernardin and Stiefelhagen, 2008): where the region found is the thing.
     """
-    from training.scenes import play
     switches, matched, seen, errors, raw = 0, 0, 0, [], []
     tracker, rng = Tracker(), np.random.default_rng(seed)
-    before: dict[int, int] = {}
     number = seed
     while seen < frames:
         tracker.reset()
-        before.clear()
-        sequence = play(number, size=(320, 240), rate_hz=10, seconds=5.0, split='test', moving=True)
-        for moment, scene in sequence:
-            things = [thing for thing in scene.objects
-                      if np.count_nonzero(scene.instances == thing.id) >= FEWEST / 4]
-            if not things:
-                continue
-            regions = []
-            for thing in things:    # as if all were meant by one plural phrase: the hardest case for numbers
-                maps = patch_maps(scene.instances == thing.id, rng)
-                regions += find_regions(maps, 0, 'target', plural=False)[:1]
-            for thing, region, flat in zip(things, tracker.update(regions, moment), regions, strict=True):
-                if iou(flat.mask, scene.instances == thing.id) < MATCHED:
+        before: dict[int, int] = {}
+        for time_, instances in swinging(number):
+            outlines = {label: instances == label for label in np.unique(instances[instances > 0])}
+            outlines = {label: mask for label, mask in outlines.items() if mask.sum() >= FEWEST / 4}
+            # as if all were meant by one plural phrase: the hardest case for numbers
+            regions = [find_regions(patch_maps(mask, rng), 0, 'target', plural=False)[0]
+                       for mask in outlines.values()]
+            followed = tracker.update(regions, time_)
+            for (label, mask), region, flat in zip(outlines.items(), followed, regions, strict=True):
+                if iou(flat.mask, mask) < MATCHED:
                     continue
                 matched += 1
-                switches += before.get(thing.id, region.track) != region.track
-                before[thing.id] = region.track
-                errors.append(np.abs(np.subtract(region.box, thing.box2d)).mean())
-                raw.append(np.abs(np.subtract(flat.box, thing.box2d)).mean())
+                switches += before.get(label, region.track) != region.track
+                before[label] = region.track
+                left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+                truth = (left, top, left + width, top + height)
+                errors.append(np.abs(np.subtract(region.box, truth)).mean())
+                raw.append(np.abs(np.subtract(flat.box, truth)).mean())
             seen += 1
         number += 1
     return {'scenes': 'moving camera, 10 Hz, 320x240', 'things': matched, 'frames': seen,
-            'id switches': switches, 'box error px': float(np.mean(errors)),
-            'box error untracked px': float(np.mean(raw))}
+            'sequences': number - seed, 'id switches': switches,
+            'id switches in 300 frames': 300 * switches / seen,
+            'box error px': float(np.mean(errors)), 'box error untracked px': float(np.mean(raw))}
+
+
+def swinging(seed: int) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield (seconds, (240, 320) which thing each pixel is of) of a camera that swings around a scene."""
+    from training.scenes.player import journey
+    way = journey(seed, size=(320, 240), rate_hz=10, seconds=5.0, split='test', moving=True)
+    for moment, items, camera in way.moments:
+        hits = way.setting.world(items).hit(*camera.rays(camera.grid()))
+        yield moment, hits.instance.reshape(camera.size[::-1]).astype(np.int32)
 
 
 def with_backend(name: str, count: int, seed: int) -> dict[str, Any]:
-    """Measure with the maps of a backend: how much depth corrects them, and what the scores are worth."""
+    """Measure with the maps of a backend: how much depth corrects them, and what the scores are worth.
+
+    Masks, centres and sizes are of things that the point of the region lies on; scores are held against
+    whether it does, for phrases whose thing is in view and those whose thing is not.
+    """
     from vla_attention.grounding import make_backend
-    backend = make_backend(name)
+    backend, confidence = make_backend(name), load_confidence(name)
     found, scores, hits = [], [], []
     for number in range(seed, seed + count):
         scene, depth, intrinsics = generated(number)
-        phrases = [phrase for phrase in scene.phrases if phrase.target_id]
         things = {thing.id: thing for thing in scene.objects}
-        maps = backend.attend(scene.image, backend.encode([phrase.text_en for phrase in phrases]))
-        for index, phrase in enumerate(phrases):
-            sight = _sight(scene, things[phrase.target_id], depth, intrinsics)
-            for region in find_regions(maps, index, 'target', plural=False):
-                lifted = lift(region, depth, intrinsics)
+        maps = backend.attend(scene.image, backend.encode([phrase.text_en for phrase in scene.phrases]))
+        measured: set[tuple[int, tuple[float, ...]]] = set()
+        for index, phrase in enumerate(scene.phrases):
+            if maps.presence[index] < PRESENT:
+                continue
+            for region in find_regions(maps, index, 'target', image=scene.image, confidence=confidence,
+                                       plural=False):
+                x, y = (int(value) for value in region.point)
+                hit = phrase.target_id > 0 and scene.instances[y, x] == phrase.target_id
                 scores.append(region.score)
-                hits.append(iou(lifted.mask, sight.visible) >= 0.5)
-                if iou(region.mask, sight.visible) >= 0.25 and _measurable(sight.visible):
-                    found.append((sight, region, replace(lifted, score=region.score)))
-    row = _row(f'generated, maps of {name}, right thing', found)
-    return {**row, 'phrases': len(scores), 'IoU >= 0.5': float(np.mean(hits)),
-            'calibration error': calibration_error(np.array(scores), np.array(hits))}
-
-
-def calibration_error(scores: np.ndarray, hits: np.ndarray, bins: int = 10) -> float:
-    """Return the expected calibration error of scores (Guo et al., 2017): 0 is perfect."""
-    which = np.minimum((scores * bins).astype(int), bins - 1)
-    return float(sum(abs(hits[which == b].mean() - scores[which == b].mean()) * np.mean(which == b)
-                     for b in range(bins) if (which == b).any()))
+                hits.append(hit)
+                if not hit or (phrase.target_id, region.box) in measured:
+                    continue
+                measured.add((phrase.target_id, region.box))    # other words, same answer
+                thing = things[phrase.target_id]
+                sight = _sight(scene, thing, depth, intrinsics)
+                if _measurable(sight.visible) and thing.visible > VISIBLE:
+                    found.append((sight, region, lift(region, depth, intrinsics)))
+    row = _row(f'generated, maps of {name}, pointed at rightly', found)
+    return {**row, 'phrases': len(scores), 'right': float(np.mean(hits)),
+            'calibration error': calibration_error(np.array(scores), np.array(hits, float))}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vla_attention.focus import FocusRegion, Intrinsics, find_regions, lift
+from vla_attention.focus.confidence import load_confidence
 from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
 from vla_attention.language import Instruction, parse_instruction
 
@@ -55,6 +56,7 @@ class Pipeline:
         :param max_regions: how many regions a phrase may have at most.
         """
         self.backend = backend if backend is not None else make_backend()
+        self.confidence = load_confidence(self.backend.name)
         self.parse = parse
         self.presence_threshold = presence_threshold
         self.max_regions = max_regions
@@ -94,5 +96,6 @@ class Pipeline:
         regions = []
         for index, role in enumerate(roles):
             if maps.presence[index] >= self.presence_threshold:
-                regions += find_regions(maps, index, role, image=image, max_regions=self.max_regions)
+                regions += find_regions(maps, index, role, image=image, confidence=self.confidence,
+                                        max_regions=self.max_regions)
         return regions

@@ -3,17 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from training.scenes.camera import Camera, look_at
-from training.scenes.make import generator, make_setting, photograph
+from training.scenes.make import Setting, generator, make_setting, photograph
 from training.scenes.render import render
+from training.scenes.sampler import Item
 from training.scenes.scene import Scene
 
 TURN = np.radians(25)  # the camera swings by as much to either side
 PERIOD = 9.0  # seconds of one swing
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A camera's way around a scene, before any picture is taken.
+
+    ``moments`` are (time in seconds, items where they are then, camera); ``style`` is a seed for how the
+    sensor renders all of them alike.
+    """
+
+    setting: Setting
+    style: int
+    moments: tuple[tuple[float, tuple[Item, ...], Camera], ...]
+
+
+def journey(
+    seed: int,
+    *,
+    size: tuple[int, int] = (320, 240),
+    rate_hz: float = 10.0,
+    seconds: float = 5.0,
+    split: str = 'train',
+    moving: bool = False,
+) -> Journey:
+    """Draw the way of :func:`play`; the arguments and errors are the same."""
+    if rate_hz <= 0 or seconds <= 0:
+        raise ValueError(f'rate_hz and seconds must be positive, got {rate_hz} and {seconds}')
+    rng = generator(seed, split)
+    setting = make_setting(rng, size, split)
+    sway = rng.uniform(0.5, 1.0, 3) * [TURN, 0.35 * TURN, 0.12]
+    phase = rng.uniform(0, 2 * np.pi, 3)
+    heading = rng.uniform(0, 2 * np.pi)
+    free = [
+        index
+        for index, item in enumerate(setting.items)
+        if item.carrier < 0 and not any(other.carrier == index for other in setting.items)
+    ]
+    slider = free[int(rng.integers(len(free)))] if moving and free else -1
+    style = int(rng.integers(2**31))
+    moments = []
+    for frame in range(max(1, round(seconds * rate_hz))):
+        time = frame / rate_hz
+        camera = _swing(setting.camera, sway * (np.sin(2 * np.pi * time / PERIOD + phase) - np.sin(phase)))
+        items = list(setting.items)
+        if slider >= 0:
+            way = 0.08 * np.sin(2 * np.pi * time / PERIOD) * np.array([np.cos(heading), np.sin(heading), 0.0])
+            items[slider] = items[slider].moved(way)
+        moments.append((time, tuple(items), camera))
+    return Journey(setting, style, tuple(moments))
 
 
 def play(
@@ -34,36 +84,18 @@ def play(
     :param moving: one object slides over the table besides.
     :raises ValueError: a rate or a length that is not positive, no such split, or a size below 32 pixels.
     """
-    if rate_hz <= 0 or seconds <= 0:
-        raise ValueError(f'rate_hz and seconds must be positive, got {rate_hz} and {seconds}')
-    rng = generator(seed, split)
-    setting = make_setting(rng, size, split)
-    sway = rng.uniform(0.5, 1.0, 3) * [TURN, 0.35 * TURN, 0.12]
-    phase = rng.uniform(0, 2 * np.pi, 3)
-    heading = rng.uniform(0, 2 * np.pi)
-    free = [
-        index
-        for index, item in enumerate(setting.items)
-        if item.carrier < 0 and not any(other.carrier == index for other in setting.items)
-    ]
-    slider = free[int(rng.integers(len(free)))] if moving and free else -1
-    style, phrases = int(rng.integers(2**31)), None
-    for frame in range(max(1, round(seconds * rate_hz))):
-        time = frame / rate_hz
-        camera = _swing(setting.camera, sway * (np.sin(2 * np.pi * time / PERIOD + phase) - np.sin(phase)))
-        items = list(setting.items)
-        if slider >= 0:
-            way = 0.08 * np.sin(2 * np.pi * time / PERIOD) * np.array([np.cos(heading), np.sin(heading), 0.0])
-            items[slider] = items[slider].moved(way)
-        noise = np.random.default_rng([style, frame])
-        picture = render(setting.world(tuple(items)), camera, setting.around, noise)
+    way = journey(seed, size=size, rate_hz=rate_hz, seconds=seconds, split=split, moving=moving)
+    phrases = None
+    for frame, (time, items, camera) in enumerate(way.moments):
+        noise = np.random.default_rng([way.style, frame])
+        picture = render(way.setting.world(items), camera, way.setting.around, noise)
         # one camera, one exposure and white balance: the sensor's mood is drawn from the same seed each time
         scene = photograph(
             seed,
-            tuple(items),
+            items,
             camera,
             picture,
-            np.random.default_rng(style),
+            np.random.default_rng(way.style),
             depth_noise=depth_noise,
             sensor_noise=True,
             with_phrases=phrases is None,

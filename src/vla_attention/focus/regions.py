@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vla_attention.focus.confidence import Confidence
 from vla_attention.focus.figure import find_figure
 from vla_attention.focus.region import FocusRegion
 from vla_attention.grounding.attention_maps import AttentionMaps
@@ -31,7 +32,8 @@ class _Part:
 
 
 def find_regions(maps: AttentionMaps, index: int, role: str, *, image: np.ndarray | None = None,
-                 plural: bool | None = None, max_regions: int = 5) -> list[FocusRegion]:
+                 confidence: Confidence | None = None, plural: bool | None = None,
+                 max_regions: int = 5) -> list[FocusRegion]:
     """Find where one phrase looks.
 
     The finest map that the backend gives (``maps.masks``, else the patch map) is brought to the size of
@@ -41,11 +43,13 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, image: np.ndarra
     colour (:func:`vla_attention.focus.figure.find_figure`), and its box becomes that of the outline.
 
     The score is the presence of the phrase times, for a phrase that means one thing, the part's share of
-    the attention of all parts: two equally good answers get half each.
+    the attention of all parts: two equally good answers get half each. That of a backend's box is the
+    backend's own, or, with ``confidence``, the probability that the region is the thing meant.
 
     :param index: which phrase of ``maps``.
     :param role: 'target', 'destination' or 'avoid'; kept in the regions.
     :param image: (H, W, 3) uint8 RGB, the image that the maps are of.
+    :param confidence: what the scores of this backend's boxes mean.
     :param plural: several regions ("the cups") or the best alone ("the cup"); by default the phrase tells.
     :param max_regions: at most so many regions.
     :return: best first; empty when the map looks nowhere.
@@ -67,7 +71,11 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, image: np.ndarra
     heat = cv2.resize(grid, maps.image_size, interpolation=cv2.INTER_LINEAR)
     boxes = maps.boxes[index] if maps.boxes else None
     if boxes is not None and len(boxes):
-        return _from_boxes(heat, boxes, role, phrase, max_regions if plural else 1, image)
+        boxes = np.asarray(boxes, float)
+        count = max_regions if plural else 1
+        if confidence is not None:
+            boxes = _with_probabilities(boxes, count, float(maps.presence[index]), width * height, confidence)
+        return _from_boxes(heat, boxes, role, phrase, count, image)
     parts = _parts(grid, heat)
     if not parts:
         return []
@@ -129,12 +137,20 @@ def _components(mask: np.ndarray, least: int) -> list[tuple[tuple[int, int, int,
     return found
 
 
+def _with_probabilities(boxes: np.ndarray, count: int, presence: float, pixels: int,
+                        confidence: Confidence) -> np.ndarray:
+    first = boxes[:count].copy()
+    shares = (first[:, 2:4] - first[:, :2]).prod(axis=1) / pixels
+    first[:, 4] = confidence.probabilities(presence, boxes[:, 4], shares)
+    return first
+
+
 def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str, count: int,
                 image: np.ndarray | None) -> list[FocusRegion]:
     """Take the backend's own boxes; the mask is the part of the map in each, all of it where it is flat."""
     height, width = heat.shape
     regions = []
-    for x0, y0, x1, y1, score in np.asarray(boxes, float)[:count]:
+    for x0, y0, x1, y1, score in boxes[:count]:
         box = (float(np.clip(x0, 0, width)), float(np.clip(y0, 0, height)),
                float(np.clip(x1, 0, width)), float(np.clip(y1, 0, height)))
         window = (int(box[0]), int(box[1]), int(np.ceil(box[2])), int(np.ceil(box[3])))

@@ -1,0 +1,1 @@
+"""Fits what focus learns from rendered scenes."""
