@@ -62,6 +62,8 @@ class Answer:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--backend', default='embedded', help='grounding backend (default: embedded)')
+    parser.add_argument('--looks', type=int, help='of the embedded backend at candidates (default: its own)')
+    parser.add_argument('--weights', type=Path, help='of the embedded backend (default: the package\'s)')
     parser.add_argument('--scenes', type=int, default=150, help='rendered scenes, made anew (default: 150)')
     parser.add_argument('--scene-size', default='320x240', help='their size in pixels (default: 320x240)')
     parser.add_argument('--rendered', type=Path, help='folder of scenes written before, instead')
@@ -74,7 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Ask every question, and return rows for the table."""
     given = {} if options.presence_threshold is None else {'presence_threshold': options.presence_threshold}
-    pipeline = Pipeline(make_backend(options.backend), **given)
+    backend = {name: value for name, value in (('looks', options.looks), ('weights', options.weights))
+               if value is not None}
+    pipeline = Pipeline(make_backend(options.backend, **backend), **given)
     sources: list[tuple[str, Iterable[tuple[np.ndarray, list[Question]]]]] = []
     if options.rendered is not None:
         sources.append((options.rendered.name, _written(options.rendered)))

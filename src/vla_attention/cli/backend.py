@@ -9,21 +9,33 @@ from vla_attention.cli.common import UsageError
 
 
 def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None:
-    """Declare --backend, --model, --device, and --remote-url where ``remote``."""
+    """Declare --backend, --model, --device, --looks, and --remote-url where ``remote``."""
     parser.add_argument('--backend', default='embedded', metavar='NAME',
                         help='embedded (default), clipseg, owlv2, grounding_dino, siglip'
                         + (', or remote' if remote else ''))
     parser.add_argument('--model', metavar='NAME_OR_FOLDER', help='hub name or local folder of the backend')
     parser.add_argument('--device', default=None, help='cpu or cuda')
+    parser.add_argument('--looks', type=int, default=None, metavar='N',
+                        help='candidates of a phrase that the embedded model looks at again from near '
+                        '(default: 8; 0: none, which is faster)')
     if remote:
         parser.add_argument('--remote-url', metavar='URL',
                             help='of vla-attention serve, for --backend remote')
 
 
 def backend_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the options say, as :func:`vla_attention.grounding.make_backend` takes it."""
+    """Return what the options say, as :func:`vla_attention.grounding.make_backend` takes it.
+
+    :raises UsageError: --looks is negative, or for another backend.
+    """
     chosen = {name: value for name, value in (('model', options.model), ('device', options.device))
               if value is not None}
+    if options.looks is not None:
+        if options.backend != 'embedded':
+            raise UsageError(f'--looks is for the backend embedded, not {options.backend}')
+        if options.looks < 0:
+            raise UsageError(f'--looks must be 0 or more, got {options.looks}')
+        chosen['looks'] = options.looks
     if options.backend == 'remote':
         chosen['url'] = options.remote_url or ''
     if options.backend in ('embedded', 'remote') and 'model' in chosen:
