@@ -8,6 +8,8 @@ import numpy as np
 from vla_attention.grounding.proposals import FINE, bump
 
 _BITS = 3           # of each channel in the colour histograms
+_LOWER = np.maximum(np.arange(1 << _BITS) - 1, 0)       # the neighbours of each bin along one channel
+_HIGHER = np.minimum(np.arange(1 << _BITS) + 1, (1 << _BITS) - 1)
 
 
 def outline(image: np.ndarray, box: np.ndarray) -> tuple[tuple[int, int, int, int], np.ndarray]:
@@ -55,8 +57,6 @@ def _smoothed(counts: np.ndarray) -> np.ndarray:
     side = 1 << _BITS
     cube = counts.reshape(side, side, side)
     for axis in range(3):
-        padded = np.pad(cube, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode='edge')
-        low, high = np.take(padded, range(side), axis), np.take(padded, range(2, side + 2), axis)
-        cube = 0.5 * cube + 0.25 * (low + high)
+        cube = 0.5 * cube + 0.25 * (np.take(cube, _LOWER, axis) + np.take(cube, _HIGHER, axis))
     flat: np.ndarray = cube.ravel() + 1e-3 * max(float(counts.sum()), 1.0) / len(counts)
     return flat / flat.sum()
