@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--curve', type=Path, default=RESULTS / 'soak.jsonl', metavar='JSONL',
                         help='lines of the run; one that was cut off goes on; drawn as a PNG of that name')
     parser.add_argument('--priority', type=int, default=None, metavar='N',
-                        help='autogroup priority of every process, 19 (least) to -20 (Linux)')
+                        help='autogroup priority of every process that runs, 19 (least) to -20 (Linux)')
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -69,9 +69,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     domain, lock = free_domain()
     with tempfile.TemporaryDirectory() as logs, lock:
         processes = Processes(Path(logs), domain)
-        processes.autogroup = options.priority
-        if options.priority is not None:
-            Path('/proc/self/autogroup').write_text(str(options.priority), encoding='ascii')
         observer = Observer(domain, processes, patience=300.0)
         try:
             soak = Soak(observer, processes, options, lines)
@@ -156,6 +153,7 @@ class Soak:
         self._observer.change('scene_camera', 'activate')
         for topic, ages in self._heard.items():
             self._observer.wait(lambda ages=ages: ages, topic)
+        self._make_way()
         self._since = self._due = time.monotonic()
 
     def _spin(self, seconds: float) -> None:
@@ -202,7 +200,16 @@ class Soak:
             self._restarts[node] += 1
             self._observer.forget((node,))
             self._observer.wait_active((node,))
+            self._make_way()
         return kill
+
+    def _make_way(self) -> None:
+        """Let other work of the machine go first; not while a node starts, which could take forever."""
+        if self._options.priority is not None:
+            # each process that was started is a session, and with that a group of the scheduler: nice counts
+            # only within it
+            for pid in (os.getpid(), *self._processes.pids().values()):
+                Path(f'/proc/{pid}/autogroup').write_text(str(self._options.priority), encoding='ascii')
 
     def _sample(self) -> None:
         for name, status in list(self._processes.ended()):

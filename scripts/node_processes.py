@@ -69,7 +69,6 @@ class Processes:
         """
         logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
-        self.autogroup: int | None = None   # priority of each process that is started from now on (Linux)
         self.environment = dict(os.environ)
         if domain is not None:
             self.environment['ROS_DOMAIN_ID'] = str(domain)
@@ -85,9 +84,6 @@ class Processes:
         # a group of its own: Ctrl-C reaches the nodes through stop
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                    start_new_session=True, env=self.environment)
-        if self.autogroup is not None:
-            # a session is a group of the scheduler: nice alone counts only within it
-            Path(f'/proc/{process.pid}/autogroup').write_text(str(self.autogroup), encoding='ascii')
         self._running[name] = _Running(command, process, log)
 
     def stop(self, *names: str, sent: int = signal.SIGINT) -> dict[str, int]:

@@ -64,6 +64,8 @@ SETTINGS = (
             'embedded backend answers it.', low=0.01, high=10.0, when=CONFIGURE),
     Setting('remote_jpeg_quality', 90, 'Quality of the JPEG that goes to the pool; 0: raw pixels.', low=0,
             high=100, when=CONFIGURE),
+    Setting('max_wait', 0.5, 'Share of the image period that an image may have waited when it could be '
+            'begun; else the next one is awaited: younger and fewer results. 1: never.', low=0.0, high=1.0),
     Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
             low=0.0, high=1.0),
     Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
@@ -201,6 +203,10 @@ class AttentionNode(ImageNode):
         self._in_use.publish(message)   # instruction_node takes it up again where it was restarted
 
     # ---- output
+
+    def max_wait(self) -> float:
+        """Return the parameter."""
+        return float(self.parameters['max_wait'])
 
     def look(self, image: np.ndarray, header: Header) -> bool:
         """Attend to one image and publish what came of it, regions last."""

@@ -40,6 +40,10 @@ class ImageNode(PerceptionNode):
         """
         raise NotImplementedError
 
+    def max_wait(self) -> float:
+        """Return the share of the image period that an image may wait; 1: any; see :class:`NewestWorker`."""
+        return 1.0
+
     def time_jumped_back(self) -> None:
         """Forget what was remembered of images that are now in the future."""
 
@@ -49,7 +53,7 @@ class ImageNode(PerceptionNode):
         topic = 'image/compressed' if compressed else 'image'
         self._image_topic = self.resolve_topic_name(topic)
         self._newest = float('-inf')
-        self._image_worker = self.worker(self._work)
+        self._image_worker = self.worker(self._work, max_wait=self.max_wait)
         self.health.expect('image', f'image on {self._image_topic}',
                            timeout=lambda: self.parameters['image_timeout'],
                            missing=f'no image on {self._image_topic} yet: is the camera on, is it remapped?')

@@ -128,9 +128,9 @@ class PerceptionNode(LifecycleNode):
         self._outputs.append(output)
         return output
 
-    def worker(self, work: Callable[[Any], None], *, slots: int = 1) -> NewestWorker:
-        """Start a worker that lasts until deactivate."""
-        worker = NewestWorker(work, failed=self.failed, slots=slots)
+    def worker(self, work: Callable[[Any], None], **options: Any) -> NewestWorker:
+        """Start a worker that lasts until deactivate; for options see :class:`NewestWorker`."""
+        worker = NewestWorker(work, failed=self.failed, **options)
         self._workers.append(worker)
         return worker
 
