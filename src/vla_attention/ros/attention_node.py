@@ -58,6 +58,8 @@ SETTINGS = (
             'changes nothing but the time.', choices=ENGINES, when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
             low=0, high=256, when=CONFIGURE),
+    Setting('looks', 8, 'Candidates of each phrase that the embedded model looks at again from near; 0: none, '
+            'which is faster.', low=0, high=32, when=CONFIGURE),
     Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
             when=CONFIGURE),
     Setting('remote_timeout', 0.25, 'Seconds that a frame waits for the answer of the pool; then the '
@@ -184,6 +186,8 @@ class AttentionNode(ImageNode):
             options['weights' if own else 'model'] = self.parameters['weights']
         if self.parameters['device'] != 'auto':
             options['device'] = self.parameters['device']
+        if own:
+            options['looks'] = self.parameters['looks']
         if self.parameters['threads'] and own:
             options['threads'] = self.parameters['threads']  # of its engine, which need not be torch
         return make_backend(name, **options)
