@@ -58,8 +58,8 @@ SETTINGS = (
             'changes nothing but the time.', choices=ENGINES, when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
             low=0, high=256, when=CONFIGURE),
-    Setting('looks', 8, 'Candidates of each phrase that the embedded model looks at again from near; 0: none, '
-            'which is faster.', low=0, high=32, when=CONFIGURE),
+    Setting('looks', 8, 'Candidates of each phrase that the embedded model looks at again from near; 0: '
+            'none, which is faster.', low=0, high=32, when=CONFIGURE),
     Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
             when=CONFIGURE),
     Setting('remote_timeout', 0.25, 'Seconds that a frame waits for the answer of the pool; then the '
