@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip('uvicorn', reason='the extra [serve] is not installed')
 
@@ -28,6 +35,7 @@ from vla_attention.grounding.remote_protocol import (
 from vla_attention.serve.settings import Settings
 from vla_attention.serve.worker import ExpiredError, Job, Worker
 
+ROOT = Path(__file__).parents[2]
 IMAGE = np.full((64, 96, 3), 90, np.uint8)
 
 
@@ -193,3 +201,51 @@ def test_no_thread_is_left_behind():
     with pool(FakeBackend()) as url:
         ask(url, 'cup')
     assert not [each for each in threading.enumerate() if each.name.startswith('worker')]
+
+
+# ---- Ray
+
+
+def test_the_config_file_is_one_that_ray_takes():
+    schema = pytest.importorskip('ray.serve.schema', reason='Ray (extra [serve]) is not installed')
+    from vla_attention.serve.pool import build
+    config = yaml.safe_load((ROOT / 'config' / 'serve.yaml').read_text())
+    application = schema.ServeDeploySchema(**config).applications[0]
+    assert application.import_path == f'{build.__module__}:build'
+    assert build(application.args)
+    with pytest.raises(ValueError, match='no setting replicas'):
+        build({'replicas': 2})
+
+
+def test_the_config_file_has_settings_that_there_are():
+    config = yaml.safe_load((ROOT / 'config' / 'serve.yaml').read_text())
+    assert Settings.of(config['applications'][0]['args']).batch == 8
+
+
+def test_robots_share_a_pool_on_ray():
+    pytest.importorskip('ray', reason='Ray (extra [serve]) is not installed')
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        url = f'http://127.0.0.1:{free.getsockname()[1]}'
+    process = subprocess.Popen([sys.executable, '-m', 'vla_attention.cli', 'serve', '--engine', 'ray',
+                                '--port', url.rpartition(':')[2], '--cpus', '0.5', '--batch-wait', '500'])
+    try:
+        until_healthy(url, process)
+        with ThreadPoolExecutor(3) as robots:
+            answers = list(robots.map(lambda phrase: ask(url, phrase), ('cup', '접시', 'spoon')))
+        assert [answer.maps.phrases for answer in answers] == [('cup',), ('접시',), ('spoon',)]
+        assert max(int(answer.about['batch']) for answer in answers) > 1
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) in (0, 130)
+
+
+def until_healthy(url: str, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 400
+    while time.monotonic() < end:
+        assert process.poll() is None, 'the pool did not start'
+        try:
+            if health(url)['status'] == 'ok':
+                return
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            time.sleep(0.2)
+    raise AssertionError('the pool did not answer in time')
