@@ -24,6 +24,7 @@ setup(
         (f'share/{NAME}', ['package.xml']),
         share('launch'),
         share('config'),
+        share('config/sros2'),
     ],
     install_requires=['setuptools'],
     extras_require={

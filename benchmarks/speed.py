@@ -105,7 +105,7 @@ def _graph(options: argparse.Namespace) -> Iterator[tuple[Observer, Processes]]:
     domain, lock = free_domain()
     with tempfile.TemporaryDirectory() as logs, lock:
         processes = Processes(Path(logs), domain)
-        observer = Observer(domain, processes)
+        observer = Observer(domain, processes, patience=180.0)
         try:
             instructions = f"['{options.instruction}']"
             processes.start_node('scene_camera', autostart=False, source='scene', rate=options.rate,
