@@ -54,3 +54,7 @@ class Intrinsics:
         x = ((left - self.cx + step * np.arange(columns)) / self.fx).astype(np.float32)
         y = ((top - self.cy + step * np.arange(rows)) / self.fy).astype(np.float32)
         return np.stack([depth * x, depth * y[:, None], depth], axis=-1)
+
+    def thinned(self, step: int) -> Intrinsics:
+        """Return the camera of the image that has every ``step``-th pixel of every ``step``-th row."""
+        return Intrinsics(self.fx / step, self.fy / step, self.cx / step, self.cy / step)

@@ -11,10 +11,12 @@ from vla_attention.focus.box import fit_box
 from vla_attention.focus.intrinsics import Intrinsics
 from vla_attention.focus.pose import quaternion
 from vla_attention.focus.region import FocusRegion, point_on
-from vla_attention.focus.surface import separate
+from vla_attention.focus.surface import SURROUNDINGS, separate
 
 MIN_POINTS = 30         # fewer points carry no box
 MIN_SHARE = 0.1         # of the outline from the map must have a depth reading
+LEAST_BREADTH = 16      # pixels across a thing of those that are worked on, at least
+WORKED_ON = 30_000      # pixels around a thing that are worked on, about: of large things every second, third
 
 
 def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
@@ -22,7 +24,7 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
     """Find the thing of a region in space.
 
     :param depth: (H, W) float32 metres along the optical axis, NaN (or 0) where there is no reading, pixel
-        for pixel the image that the region is of.
+        for pixel the image that the region is of. Of large things not every pixel becomes a point.
     :param image: (H, W, 3) uint8 RGB, for the colours of the points.
     :return: the region with centre, size, orientation, points (and colours) in the optical frame, its mask
         corrected by the depth; or unchanged but for ``no_3d``, which says why.
@@ -41,21 +43,45 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
     pixels = int(np.count_nonzero(said))
     if readings < max(MIN_POINTS, MIN_SHARE * pixels):
         return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading')
-    surface = separate(region.mask, region.box, depth, intrinsics)
+    step = _step(region.box, pixels)
+    thinned = intrinsics.thinned(step)
+    a, b, c, d = region.box
+    surface = separate(region.mask[::step, ::step], (a / step, b / step, c / step, d / step),
+                       depth[::step, ::step], thinned)
     count = int(np.count_nonzero(surface.solid))
     if count < MIN_POINTS:
-        return replace(region, no_3d=f'{count} points are left of {readings} readings after edges are cut '
-                                     'and the table is taken away')
-    box = fit_box(surface, intrinsics)
+        left_over = f'{count * step ** 2} points are left of {readings} readings'
+        return replace(region, no_3d=f'{left_over} after edges are cut and the table is taken away')
+    box = fit_box(surface, thinned)
     x0, y0, x1, y1 = surface.window
-    mask = np.zeros_like(region.mask)
-    mask[y0:y1, x0:x1][surface.mask] = 255
-    left, top, width, height = cv2.boundingRect(surface.mask.astype(np.uint8))
+    mask = _at_full_size(surface.mask, (step * x0, step * y0), step, depth.shape)
+    left, top, width, height = cv2.boundingRect(mask)
     return replace(
         region, mask=mask,
-        box=(float(x0 + left), float(y0 + top), float(x0 + left + width), float(y0 + top + height)),
+        box=(float(left), float(top), float(left + width), float(top + height)),
         point=point_on(mask, region.point),
         center=box.center, size=box.size, orientation=quaternion(box.axes),
         points=surface.cloud[surface.solid],
-        colors=None if image is None else image[y0:y1, x0:x1][surface.solid])
+        colors=None if image is None else image[::step, ::step][y0:y1, x0:x1][surface.solid])
 
+
+def _step(box: tuple[float, float, float, float], pixels: int) -> int:
+    """Return which pixels are worked on: all of what is small or thin, every second or third of others."""
+    length = max(box[2] - box[0], box[3] - box[1])
+    side = (1 + 2 * SURROUNDINGS) * length
+    breadth = pixels / max(length, 1.0)
+    return max(1, round(min(side / np.sqrt(WORKED_ON), breadth / LEAST_BREADTH)))
+
+
+def _at_full_size(mask: np.ndarray, corner: tuple[int, int], step: int, size: tuple[int, ...]) -> np.ndarray:
+    """Bring the mask of a window of a thinned image into a mask (H, W) uint8 0/255 of the whole image."""
+    full = np.zeros(size, np.uint8)
+    x, y = corner
+    part = full[y:y + step * mask.shape[0], x:x + step * mask.shape[1]]
+    if step == 1:
+        part[mask] = 255
+        return full
+    spread = np.array([[step, 0, 0], [0, step, 0]], np.float32)     # pixel i of the window is i * step here
+    grown = cv2.warpAffine(mask.astype(np.float32), spread, part.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    part[grown >= 0.5] = 255
+    return full

@@ -83,7 +83,8 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     known = valid & ~jumps
     if plane is not None:       # the bottom of a pan is as low as the table: there the map tells
         low = said & ~above & (np.abs(heights) < 4 * tolerance)
-        outline |= low & _hull(outline)
+        if low.any():
+            outline |= low & _hull(outline)
         known &= ~(said & (heights < 2 * tolerance))
     outline = _fill(outline, known)
     return Surface(window, cloud, outline, solid, plane)
