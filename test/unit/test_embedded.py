@@ -94,7 +94,7 @@ def test_openvino_agrees_with_torch(coffee, tmp_path, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     answers = []
     for engine in ('torch', 'openvino', 'openvino'):    # the second time from the cache
-        backend = EmbeddedBackend(engine=engine, longest=160)
+        backend = EmbeddedBackend(engine=engine, longest=160, precision='f32')
         threads = torch.get_num_threads()
         answers.append(backend.attend(coffee, backend.encode(['cup', 'red spoon'])))
         assert torch.get_num_threads() == threads
