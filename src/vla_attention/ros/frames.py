@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -35,9 +36,15 @@ class Frames:
             raise FrameError('tf2_ros is not installed (apt install ros-$ROS_DISTRO-tf2-ros-py)')
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
+        # a buffer without a node of its own watches the wall clock: a bag that starts over would leave it
+        # full of transforms from the future, beside which tf2 drops all that come
+        back = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=True)
+        self._jumps = node.get_clock().create_jump_callback(
+            back, post_callback=lambda _: self._buffer.clear())
 
     def close(self) -> None:
         """Listen no more."""
+        self._jumps.unregister()
         self._listener.unregister()
 
     def lookup(self, target: str, header: Header, timeout: float) -> tuple[np.ndarray, np.ndarray]:

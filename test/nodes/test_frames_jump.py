@@ -1,0 +1,49 @@
+import types
+
+import pytest
+
+pytest.importorskip('rclpy')
+
+from rclpy.clock import ROSClock
+from rclpy.time import Time
+
+from vla_attention.ros import frames
+
+
+class Buffer:
+    def __init__(self):
+        self.cleared = 0
+
+    def clear(self):
+        self.cleared += 1
+
+
+class Listener:
+    def __init__(self, buffer, node):
+        self.unregistered = False
+
+    def unregister(self):
+        self.unregistered = True
+
+
+def test_transforms_of_a_bag_that_starts_over_are_forgotten(monkeypatch):
+    buffer = Buffer()
+    monkeypatch.setattr(frames, 'tf2_ros', types.SimpleNamespace(
+        Buffer=lambda: buffer, TransformListener=Listener, TransformException=RuntimeError))
+    clock = ROSClock()
+    clock._set_ros_time_is_active(True)     # what use_sim_time does
+    clock.set_ros_time_override(Time(seconds=100, clock_type=clock.clock_type))
+    listening = frames.Frames(types.SimpleNamespace(get_clock=lambda: clock))
+    clock.set_ros_time_override(Time(seconds=101, clock_type=clock.clock_type))
+    assert buffer.cleared == 0
+    clock.set_ros_time_override(Time(seconds=5, clock_type=clock.clock_type))
+    assert buffer.cleared == 1
+    listening.close()
+    clock.set_ros_time_override(Time(seconds=1, clock_type=clock.clock_type))
+    assert buffer.cleared == 1
+
+
+def test_without_tf2_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(frames, 'tf2_ros', None)
+    with pytest.raises(frames.FrameError, match='apt install'):
+        frames.Frames(types.SimpleNamespace())
