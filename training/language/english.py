@@ -136,7 +136,7 @@ def _steps(choose: Chooser) -> list[Word]:
             verbs.append(made.verb)
         link([word for word in time if word.text.isalnum()], 'time', [made.verb])
         words += made.words
-        if choose.chance(0.03) and not last:
+        if choose.chance(0.06) and not last:
             after = say(choose.rng.choice(('first', 'before anything else')))
             link(after, 'time', [made.verb])
             words += after

@@ -181,7 +181,7 @@ def _targets(
     post = 'any' if bare else 'clear'
     key = 'nouns'
     if kind == 'act' and verb.text.startswith(_CONTROLLING):
-        key = choose.pick(nouns=6, controls=4)
+        key = choose.pick(nouns=4, controls=6)
         post = 'any' if key == 'controls' else post
     if kind == 'split':
         post = choose.pick(clear=5, none=5)
@@ -215,7 +215,11 @@ def _targets(
 def _liquid(choose: Chooser) -> Group:
     words = say(choose.noun('liquid'))
     link(words[:-1], 'modifier', [words[-1]])
-    return Group(words, words[-1], say(choose.rng.choice(('the', 'the', 'some', '', 'the'))))
+    if choose.chance(0.2):
+        words = say('some') + words
+        link(words[:1], 'modifier', [words[-1]])
+        return Group(words, words[-1])
+    return Group(words, words[-1], say(choose.rng.choice(('the', 'the', 'the', ''))))
 
 
 def _contrast(choose: Chooser, words: list[Word]) -> list[Word]:

@@ -14,6 +14,10 @@ def noun_phrase(
 
     :param post: what may follow the noun: 'any', 'clear' (nothing that could be a destination) or 'none'.
     """
+    if depth == 0 and key == 'nouns' and choose.chance(0.015):
+        words = say(choose.word('that_ones'))
+        link(words[:-1], 'modifier', words[-1:])
+        return Group(words, words[-1])
     lead, words = _determiner(choose)
     row: list[Word] = []
     if choose.chance(0.035 if depth == 0 else 0.02):
@@ -46,7 +50,8 @@ def _determiner(choose: Chooser) -> tuple[list[Word], list[Word]]:
     if kind == 'my':
         return [], say(choose.word('possessives'))
     if kind == 'all':
-        return [], say(choose.word('quantities'))
+        words = say(choose.word('quantities'))
+        return (words[:1], words[1:]) if words[0].text == 'the' else ([], words)
     if kind == 'some':
         return [], say(choose.word('some'))
     return ([], say('another')) if kind == 'another' else ([], [])
@@ -153,6 +158,11 @@ def destination(choose: Chooser, verb_class: str, *, motional: bool = False) -> 
         mark(words, 'destination')
         link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
+    if motional and choose.chance(0.2):
+        words = say(choose.word('deictic'))
+        mark(words, 'destination')
+        link(words[:-1], 'modifier', [words[-1]])
+        return Group(words, words[-1])
     moving = verb_class in ('move', 'go', 'give') or (verb_class == 'pour' and choose.chance(0.3))
     relation = choose.weighted('to_attach' if verb_class == 'attach' else 'to_move' if moving else 'to_place')
     if motional:
@@ -202,7 +212,7 @@ def manner(choose: Chooser, place: str) -> tuple[list[Word], list[Group]]:
     """
     kind = (
         choose.pick(
-            adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3, tool=5, grip=4
+            adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3, tool=8, grip=4
         )
         if place != 'before'
         else 'adverb'
@@ -249,7 +259,7 @@ def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
         return say(f'by {rng.choice(("the", "the", "its"))} {colour}{choose.word("grips")}')
     if kind == 'tool':
         what = choose.word('instruments') if choose.chance(0.75) else choose.noun('workshop')
-        colour = f'{choose.word("colours")} ' if choose.chance(0.15) else ''
+        colour = f'{choose.word("colours")} ' if choose.chance(0.3) else ''
         return say(
             rng.choice(('with ', 'with ', 'using ')) + rng.choice(('the ', 'a ', 'your ', '')) + colour + what
         )

@@ -162,7 +162,7 @@ def _next(choose: Chooser, before: str, last: bool, named: bool, fresh: bool) ->
     if not before and not last and choose.chance(0.6):
         table = TAKERS
     kind = choose.rng.choices(list(table), list(table.values()))[0]
-    form = 'final' if last else choose.rng.choices(('joining', 'past', 'final'), (0.66, 0.14, 0.20))[0]
+    form = 'final' if last else choose.rng.choices(('joining', 'past', 'final'), (0.62, 0.19, 0.19))[0]
     refers = named and choose.chance(0.85 if takes and table is PLACERS else 0.25)
     pronoun = refers and choose.chance(0.2)
     return clause(choose, kind, form, drop_target=refers and not pronoun, pronoun=pronoun), kind

@@ -228,8 +228,15 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
     elif kind == 'double':
         words = say(choose.word('degree'))
     elif kind == 'negated':
-        words = say(
-            choose.template(choose.lists['negated'])
+        stem = choose.template(choose.lists['negated'])
+        words = []
+        if choose.chance(0.2):  # what must not happen to something: "커피가 바닥에 쏟아지지 않게"
+            words, stem = say(choose.noun()), choose.word('spoiled')
+            words.append(particle('이', words[-1].text))
+            if choose.chance(0.25):
+                words += [*say(choose.noun('surfaces')), Word('에', glue=True)]
+        words += say(
+            stem
             + choose.word('negations')
             + (' ' + choose.word('careful') if choose.chance(0.3) else '')
         )

@@ -1,6 +1,6 @@
 """Train the language model: ``python -m training.language.train``.
 
-Seeded, resumable (run it again after a break and it goes on with the same samples), one core. What is
+Seeded, resumable (run it again after a break and it goes on, with other samples), one core. What is
 tested and written is the running mean of the weights (Polyak and Juditsky, "Acceleration of Stochastic
 Approximation by Averaging", 1992). Writes the weights into the package and what happened into
 ``training/language/results``.
@@ -13,7 +13,6 @@ import json
 import math
 import time
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -110,7 +109,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
-    stream: Iterable[Batch] = islice(batches(options.seed * 100003, options.batch), step, None)
+    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
