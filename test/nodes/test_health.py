@@ -1,0 +1,89 @@
+"""Levels of diagnostics by the documented thresholds, and what a technician reads there."""
+
+import pytest
+
+from vla_attention.ros import health
+from vla_attention.ros.health import ERROR, OK, STALE, WARN, Health, fingerprint
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(health.time, 'monotonic', lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def node(clock):
+    made = Health('some_node')
+    made.expect('image', 'image on /image', timeout=lambda: 3.0, missing='no image on /image yet')
+    return made
+
+
+def values(node):
+    return {each.key: each.value for each in node.status().values}
+
+
+def test_a_stream_is_awaited_then_ok_then_stale(node, clock):
+    assert node.status().level == OK
+    clock[0] += 3.1
+    assert (node.status().level, node.status().message) == (WARN, 'no image on /image yet')
+    node.came('image')
+    assert (node.status().level, node.status().message) == (OK, 'working')
+    clock[0] += 4.0
+    assert (node.status().level, node.status().message) == (STALE, 'no image on /image for 4 s')
+    assert values(node)['age of image on /image (s)'] == '4.0'
+
+
+def test_a_problem_is_shown_for_ten_seconds_and_kept_as_the_last_one(node, clock):
+    node.came('image')
+    node.problem('depth', '/depth: encoding is rgb8; remap `depth`')
+    node.problem('error', 'RuntimeError at look:12: out of memory', ERROR)
+    status = node.status()
+    assert status.level == ERROR and status.message.startswith('RuntimeError') and '/depth' in status.message
+    clock[0] += 10.1
+    node.came('image')
+    assert node.status().level == OK
+    assert values(node)['last problem'] == 'RuntimeError at look:12: out of memory'
+    assert values(node)['since the last problem (s)'] == '10' and values(node)['problems'] == '2'
+
+
+def test_a_problem_that_lasts_stays_until_it_is_taken_back(node, clock):
+    node.standing('transition', 'cannot configure: no weights', ERROR)
+    clock[0] += 100.0
+    node.came('image')
+    assert node.status().level == ERROR
+    node.standing('transition', '')
+    assert node.status().level == OK
+
+
+def test_late_results_are_warned_of_above_the_limit(node, clock):
+    node.latency_limit = lambda: 0.2
+    for number in range(40):
+        clock[0] += 0.1
+        node.came('image')
+        node.done(0.05 if number % 2 else 0.15)
+    assert node.status().level == OK
+    assert values(node)['rate (Hz)'] == '10.0' and values(node)['latency p95 (ms)'] == '150.0'
+    for _ in range(5):
+        node.done(0.31)
+    assert node.status().level == WARN and 'results are 310 ms old (p95), latency_limit is 200 ms' in (
+        node.status().message)
+    node.latency_limit = lambda: 0.0
+    assert node.status().level == OK
+
+
+def test_stamps_of_another_clock_are_no_latency(node):
+    node.latency_limit = lambda: 0.2
+    node.came('image')
+    node.done(1e9)
+    assert node.status().level == OK and 'use_sim_time' in values(node)['latency']
+
+
+def test_the_fingerprint_of_weights_tells_files_apart(tmp_path):
+    file = tmp_path / 'a.safetensors'
+    file.write_bytes(b'one')
+    one = fingerprint(file)
+    file.write_bytes(b'two')
+    assert one.startswith('a.safetensors, sha256 7692c3ad3540bb80') and fingerprint(file) != one
+    assert fingerprint('google/owlv2') == 'google/owlv2'
