@@ -42,6 +42,33 @@ def test_camera_plays_a_folder_with_two_sizes_over_and_over(graph, tmp_path):
     np.testing.assert_array_equal(read_rgb(next(i for i in images if i.width == 64)), picture(64, 48))
 
 
+def test_camera_plays_a_photograph_as_a_still(graph, tmp_path):
+    photograph = tmp_path / '컵.png'
+    cv2.imencode('.png', picture(64, 48)[..., ::-1])[1].tofile(photograph)
+    images, infos = graph.collect(Image, 'image'), graph.collect(CameraInfo, 'camera_info')
+    graph.start('scene_camera', source=photograph, rate=50.0, field_of_view=90.0)
+    graph.wait(lambda: len(images) > 3 and infos)
+    for image in images:
+        np.testing.assert_array_equal(read_rgb(image), picture(64, 48))
+    assert infos[-1].k[0] == pytest.approx(32.0)    # half the width over tan 45 degrees
+
+
+def test_camera_plays_a_video_to_its_end(graph, tmp_path):
+    video = tmp_path / 'clip.avi'
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
+    if not writer.isOpened():
+        pytest.skip('this OpenCV writes no video')
+    for level in (40, 120, 200):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    stack = Stack(graph)
+    images = graph.collect(Image, 'image')
+    graph.start('scene_camera', source=video, rate=10.0, loop=False)
+    graph.wait(lambda: 'is at its end' in stack.complaint('scene_camera'))
+    levels = [int(read_rgb(image).mean()) for image in images]
+    assert levels == sorted(levels) and levels[-1] == pytest.approx(200, abs=4) and len(levels) <= 3
+
+
 def test_camera_says_what_it_cannot_show_and_can_be_configured_again(graph, tmp_path):
     from lifecycle_msgs.srv import ChangeState
     from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue

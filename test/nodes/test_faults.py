@@ -198,6 +198,20 @@ def test_a_camera_that_stops_is_missed_and_may_come_back_in_another_size(stack):
     stack.graph.wait(lambda: stack.send() and 'no image' not in stack.complaint('attention_node'))
 
 
+def test_a_camera_may_change_its_encoding(stack):
+    for encoding, channels in (('bgr8', 3), ('mono8', 1), ('bgra8', 4), ('rgb8', 3)):
+        pixels = np.repeat(picture()[..., :1], channels, axis=2)
+        stack.regions.clear()
+        sent: set = set()
+
+        def answered(pixels=pixels, encoding=encoding, channels=channels, sent=sent):
+            stamp = stack.send(pixels, encoding=encoding, step=pixels.shape[1] * channels).header.stamp
+            sent.add((stamp.sec, stamp.nanosec))
+            stack.graph.spin(0.1)
+            return any((each.header.stamp.sec, each.header.stamp.nanosec) in sent for each in stack.regions)
+        stack.graph.wait(answered)
+
+
 def test_a_clock_that_jumps_back_is_followed(stack):
     header = Header(frame_id='some_camera')
     header.stamp.sec = 1000  # long before now
@@ -240,6 +254,19 @@ def test_kill_9_and_restart_heals_from_the_latched_parse(stack):
     stack.attention = stack.graph.start('attention_node', presence_threshold=0.0, image_timeout=1.0)
     stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
     assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
+
+
+def test_a_late_subscriber_gets_the_parse_although_instruction_node_was_killed(stack):
+    graph = stack.graph
+    stack.say('파란 상자를 빨간 컵 옆에 놓아줘')
+    graph.wait(lambda: stack.status('attention_node')['instruction'] == '파란 상자를 빨간 컵 옆에 놓아줘')
+    parser = next(each for each in graph.processes if each.module == 'instruction_node')
+    assert parser.stop(signal.SIGKILL) == -signal.SIGKILL
+    restarted = graph.start('instruction_node', initial_instruction='숟가락을 집어줘')
+    late = graph.collect(String, 'instruction/parsed', latched=True)
+    graph.wait(lambda: late and json.loads(late[-1].data)['text'] == '파란 상자를 빨간 컵 옆에 놓아줘')
+    assert 'taking up again' in restarted.log
+    assert stack.say('pick up the spoon')['roles']['target'] == ['spoon']   # what is said counts more
 
 
 def test_missing_weights_are_named_and_configure_can_be_tried_again(graph, tmp_path):

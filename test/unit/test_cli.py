@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -133,3 +134,10 @@ def test_help_has_examples_and_the_pipe_may_close():
     closed = subprocess.run(f'{sys.executable} -m vla_attention.cli parse "pick up the mug" | true',
                             shell=True, capture_output=True, text=True, env=environment)
     assert 'Traceback' not in closed.stderr
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='no /dev/full here, the disk that is always full')
+def test_a_full_disk_is_one_line_and_status_2(capsys):
+    status, _, err = run(capsys, 'parse', 'pick up the cup', '--out', '/dev/full')
+    assert status == 2
+    assert err.strip() == 'vla-attention parse: /dev/full cannot be written: No space left on device'

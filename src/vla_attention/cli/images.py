@@ -49,11 +49,14 @@ def read_depth(path: Path) -> Any:
 def write_image(path: Path, image: Any) -> None:
     """Write (H, W, 3) uint8 RGB as PNG, making folders on the way.
 
-    :raises UsageError: OpenCV cannot encode it.
+    :raises UsageError: OpenCV cannot encode it, or it cannot be written: a full disk, for one.
     """
     import cv2
     path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
         raise UsageError(f'{path}: OpenCV could not encode the picture')
-    path.write_bytes(data.tobytes())
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:    # that of a full disk does not say where
+        raise UsageError(f'{path} cannot be written: {error.strerror}') from error

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,7 @@ from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import draw_labels, write_label_info, write_regions
+from vla_attention.ros.health import fingerprint
 from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
@@ -112,7 +111,7 @@ class AttentionNode(ImageNode):
         self.health.fact('backend', backend.name)
         self.health.fact('device', backend.device)
         self.health.fact('engine', getattr(backend, 'engine', 'torch'))
-        self.health.fact('weights', _fingerprint(getattr(backend, 'weights', self.parameters['weights'])))
+        self.health.fact('weights', fingerprint(getattr(backend, 'weights', self.parameters['weights'])))
 
         self._saliency = self.output(Image, 'attention/saliency')
         self._maps = {role: self.output(Image, f'attention/{role}') for role in REGION_ROLES}
@@ -308,14 +307,6 @@ class AttentionNode(ImageNode):
             self._asked, self._due = [], []
         for _, future in waiting:
             self._answer(future, success, text)
-
-
-def _fingerprint(weights: str | Path) -> str:
-    """Return the name of a weights file with the first digits of its SHA-256, to compare robots by."""
-    path = Path(weights)
-    if not str(weights) or not path.is_file():
-        return str(weights) or 'those of the backend'
-    return f'{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
 
 
 def _current(query: Query, role: str, step: int) -> list[int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
@@ -40,8 +42,9 @@ class Source:
 class Health:
     """Counters, latencies, sources and problems of one node; any thread may report.
 
-    Levels: OK; WARN where something is missing that never came, or a problem happened in the last 10 s; STALE
-    where a stream has stopped; ERROR where the node cannot work (configure failed, work raised).
+    Levels: OK; WARN where something is missing that never came, a problem happened in the last 10 s, or
+    results are later than ``latency_limit``; STALE where a stream has stopped; ERROR where the node cannot
+    work (configure failed, work raised).
     """
 
     def __init__(self, name: str, hardware_id: str = '') -> None:
@@ -54,6 +57,8 @@ class Health:
         self._sources: dict[str, Source] = {}
         self._problems: dict[str, tuple[float, bytes, str]] = {}
         self._standing: dict[str, tuple[bytes, str]] = {}
+        self._last_problem: float | None = None
+        self.latency_limit: Callable[[], float] = lambda: 0.0   # seconds at p95; 0: none
 
     def expect(self, key: str, name: str, *, timeout: Callable[[], float] | None, missing: str) -> None:
         """Say when the source ``key`` is missing, from now on; see :class:`Source`."""
@@ -105,6 +110,7 @@ class Health:
             self._problems[key] = (time.monotonic(), level, text)
             self._counts['problems'] += 1
             self._facts['last problem'] = text
+            self._last_problem = time.monotonic()
 
     def standing(self, key: str, text: str, level: bytes = WARN) -> None:
         """Set a problem that lasts until it is set to ''."""
@@ -124,7 +130,11 @@ class Health:
             self._problems = {key: problem for key, problem in self._problems.items()
                               if now - problem[0] < RECENT}
             complaints += [(level, text) for _, level, text in self._problems.values()]
+            if late := self._late(now):
+                complaints.append((WARN, late))
             values = dict(self._facts)
+            if self._last_problem is not None:
+                values['since the last problem (s)'] = f'{now - self._last_problem:.0f}'
             values.update({f'age of {source.name} (s)': f'{now - source.last:.1f}'
                            for source in self._sources.values() if source.last is not None})
             values.update(self._speed(now))
@@ -137,6 +147,18 @@ class Health:
             message='; '.join(text for _, text in complaints) or 'working',
             values=[KeyValue(key=key, value=value) for key, value in values.items()])
 
+    def _recent(self, now: float) -> list[float]:
+        """Return the latencies of the last 10 s that are of this clock, in order, in seconds."""
+        return sorted(latency for when, latency in self._latencies
+                      if now - when < RECENT and 0 <= latency < MAX_LATENCY)
+
+    def _late(self, now: float) -> str:
+        recent, limit = self._recent(now), self.latency_limit()
+        if not limit or not recent or (p95 := recent[int(len(recent) * 0.95)]) <= limit:
+            return ''
+        return (f'results are {p95 * 1e3:.0f} ms old (p95), latency_limit is {limit * 1e3:.0f} ms: is the '
+                'machine busy with something else, or the backend too slow for it?')
+
     def _speed(self, now: float) -> dict[str, str]:
         recent = [(when, latency) for when, latency in self._latencies if now - when < RECENT]
         values = {'rate (Hz)': f'{len(recent) / RECENT:.1f}'}
@@ -144,10 +166,17 @@ class Health:
             values['rate (Hz)'] = f'{(len(recent) - 1) / max(recent[-1][0] - recent[0][0], 1e-3):.1f}'
             if now - recent[-1][0] > RECENT / 2:
                 values['rate (Hz)'] = '0.0'
-        ordered = sorted(latency for _, latency in recent if 0 <= latency < MAX_LATENCY)
-        if ordered:
+        if ordered := self._recent(now):
             values['latency p50 (ms)'] = f'{ordered[len(ordered) // 2] * 1e3:.1f}'
             values['latency p95 (ms)'] = f'{ordered[int(len(ordered) * 0.95)] * 1e3:.1f}'
         elif recent:
             values['latency'] = 'unknown: the stamps are not of this clock (use_sim_time?)'
         return values
+
+
+def fingerprint(weights: str | Path) -> str:
+    """Return the name of a weights file with the first digits of its SHA-256, to compare robots by."""
+    path = Path(weights)
+    if not str(weights) or not path.is_file():
+        return str(weights) or 'those of the backend'
+    return f'{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'

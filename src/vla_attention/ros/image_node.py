@@ -21,6 +21,8 @@ SETTINGS = (
             choices=('raw', 'compressed')),
     Setting('image_timeout', 3.0, 'Seconds without an image after which diagnostics say so.',
             low=0.1, high=3600.0),
+    Setting('latency_limit', 0.5, 'Seconds from capture to publish, at the 95th percentile of 10 s, above '
+            'which diagnostics warn; 0: never.', low=0.0, high=60.0),
 )
 
 
@@ -53,6 +55,7 @@ class ImageNode(PerceptionNode):
         topic = 'image/compressed' if compressed else 'image'
         self._image_topic = self.resolve_topic_name(topic)
         self._newest = float('-inf')
+        self.health.latency_limit = lambda: self.parameters['latency_limit']
         self._image_worker = self.worker(self._work, max_wait=self.max_wait)
         self.health.expect('image', f'image on {self._image_topic}',
                            timeout=lambda: self.parameters['image_timeout'],

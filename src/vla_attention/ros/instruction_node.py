@@ -9,12 +9,15 @@ import unicodedata
 from typing import Any
 
 import numpy as np
+import torch
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray, Header, String
 
 from vla_attention.language import Instruction, InstructionParser
 from vla_attention.language.instruction import HEADS
+from vla_attention.language.parser import WEIGHTS
 from vla_attention.ros import qos
+from vla_attention.ros.health import fingerprint
 from vla_attention.ros.messages import write_floats, write_image
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
@@ -47,6 +50,7 @@ class InstructionNode(PerceptionNode):
     def configure(self) -> None:
         """Load the parser."""
         self._parser = InstructionParser()
+        self.health.fact('weights', fingerprint(WEIGHTS))
         self._parsed = self.output(String, 'instruction/parsed', qos.latched())
         self._heads = self.output(Float32MultiArray, 'instruction/heads', qos.latched())
         self._heatmap = self.output(Image, 'instruction/heatmap', qos.latched())
@@ -145,6 +149,7 @@ class InstructionNode(PerceptionNode):
 
 def main() -> int:
     """Run the node."""
+    torch.set_num_threads(1)    # a small network: a second thread would only be in attention_node's way
     return run(InstructionNode)
 
 

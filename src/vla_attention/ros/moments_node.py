@@ -8,12 +8,15 @@ import threading
 from typing import Any
 
 import numpy as np
+import torch
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray, Header, String
 from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, ObjectHypothesisWithPose
 
 from vla_attention.moments import Moment, MomentAttention
+from vla_attention.moments.phase_model import WEIGHTS
 from vla_attention.ros import image_node, qos
+from vla_attention.ros.health import fingerprint
 from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import ImageError, read_array, seconds, write_floats
 from vla_attention.ros.parameters import CONFIGURE, Setting
@@ -45,7 +48,7 @@ class MomentsNode(ImageNode):
     def configure(self) -> None:
         """Load the weights and make the outputs."""
         self._attention = MomentAttention(self.parameters['weights'] or None)
-        self.health.fact('weights', self.parameters['weights'] or 'of the package')
+        self.health.fact('weights', fingerprint(self.parameters['weights'] or WEIGHTS))
         self._phase = self.output(Classification, 'moments/phase')
         self._importance = self.output(Detection2D, 'moments/importance')
         self._events = self.output(Classification, 'moments/events')
@@ -160,6 +163,7 @@ def write_importance(moment: Moment, header: Header) -> Detection2D:
 
 def main() -> int:
     """Run the node."""
+    torch.set_num_threads(1)    # a small network: a second thread would only be in attention_node's way
     return run(MomentsNode)
 
 

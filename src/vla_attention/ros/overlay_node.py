@@ -51,6 +51,7 @@ class OverlayNode(PerceptionNode):
     def activate(self) -> None:
         """Start to wait for somebody who looks."""
         self._drawer = self.worker(self._draw)
+        self.health.latency_limit = lambda: self.parameters['latency_limit']
         self.tick()
 
     def deactivate(self) -> None:
