@@ -181,9 +181,9 @@ def page(present: Sequence[Case], absent: Sequence[Case], shown: int, coffee: Se
     parts = [f"""# Gallery
 
 What the weights in this package see, right and wrong. `python scripts/gallery.py` makes this page and its
-pictures; nothing is picked by hand. In every picture the dashed box is the true one, the solid green one the
-answer with its score, and colour the attention of the phrase. An answer is right when its point (the green dot)
-lies in the true box, even where its own box is too large or too small.
+pictures; no answer is picked by hand. In every picture the dashed box is the true one, the solid green one
+the answer with its score, and colour the attention of the phrase. An answer is right when its point (the
+green dot) lies in the true box, even where its own box is too large or too small.
 
 ## A sentence
 
@@ -197,8 +197,8 @@ says the same.
 
 ## Heads and words
 
-The whole map, the four heads that it is made of, and the map of each word. A head that the phrase asks nothing
-is dimmed. `vla-attention ground IMAGE INSTRUCTION --out DIR` writes this sheet for any picture.
+The whole map, the four heads that it is made of, and the map of each word. A head that the phrase asks
+nothing is dimmed. `vla-attention ground IMAGE INSTRUCTION --out DIR` writes this sheet for any picture.
 
 ![Heads and words on a photograph]({_path('heads_photograph')})
 
