@@ -161,7 +161,8 @@ def main() -> None:
                 write_shard(path, crops[:SHARD], engine)
             print(f'{path.name} {time.perf_counter() - begin:.0f} s', flush=True)
             crops, number = crops[SHARD:], number + 1
-    write_shard(arguments.out / f'{number:04d}.npz', crops, engine)
+    if crops:
+        write_shard(arguments.out / f'{number:04d}.npz', crops, engine)
 
 
 if __name__ == '__main__':
