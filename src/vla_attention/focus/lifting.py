@@ -44,15 +44,12 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
     if readings < max(MIN_POINTS, MIN_SHARE * pixels):
         return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading')
     step = _step(region.box, pixels)
-    thinned = intrinsics.thinned(step)
-    a, b, c, d = region.box
-    surface = separate(region.mask[::step, ::step], (a / step, b / step, c / step, d / step),
-                       depth[::step, ::step], thinned)
+    surface = separate(region.mask, region.box, depth, intrinsics, step)
     count = int(np.count_nonzero(surface.solid))
     if count < MIN_POINTS:
         left_over = f'{count * step ** 2} points are left of {readings} readings'
         return replace(region, no_3d=f'{left_over} after edges are cut and the table is taken away')
-    box = fit_box(surface, thinned)
+    box = fit_box(surface, intrinsics.thinned(step))
     x0, y0, x1, y1 = surface.window
     mask = _at_full_size(surface.mask, (step * x0, step * y0), step, depth.shape)
     left, top, width, height = cv2.boundingRect(mask)

@@ -37,7 +37,7 @@ class Surface:
 
 
 def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np.ndarray,
-             intrinsics: Intrinsics) -> Surface:
+             intrinsics: Intrinsics, step: int = 1) -> Surface:
     """Separate a thing from what is around it.
 
     The plane under it is taken away, the rest is cut where depth jumps, and the parts that the outline from
@@ -47,17 +47,22 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     :param mask: (H, W) uint8, where the map says that the thing is.
     :param box: (x0, y0, x1, y1) around it, in pixels.
     :param depth: (H, W) float32 metres, NaN where there is no reading.
+    :param step: take every ``step``-th pixel of every ``step``-th row; the surface is that of the thinned
+        image, and so is its window. Jumps in depth are looked for in all pixels.
     """
     height, width = depth.shape
-    window = _around(box, width, height)
-    x0, y0, x1, y1 = window
-    z = depth[y0:y1, x0:x1]
-    said = mask[y0:y1, x0:x1] > 0
-    cloud = intrinsics.deproject(z, x0, y0)
+    x0, y0, x1, y1 = _around(box, width, height)
+    x0, y0 = x0 - x0 % step, y0 - y0 % step
+    whole = depth[y0:y1, x0:x1]
+    z = np.ascontiguousarray(whole[::step, ::step])
+    rows, columns = z.shape
+    window = (x0 // step, y0 // step, x0 // step + columns, y0 // step + rows)
+    said = mask[y0:y1:step, x0:x1:step] > 0
+    cloud = intrinsics.deproject(z, x0, y0, step)
     valid = np.isfinite(z)
-    jumps = depths.edges(z, 1 / intrinsics.fx)
+    jumps = _thinned_jumps(depths.edges(whole, 1 / intrinsics.fx), step)
     smooth = valid & ~jumps
-    slack = max(2, round(SLACK * width / 640))
+    slack = max(2, round(SLACK * width / 640 / step))
     inside = cv2.distanceTransform(_framed(said), cv2.DIST_L2, 3)[1:-1, 1:-1]
 
     gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
@@ -76,7 +81,7 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
         if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
             return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
     # the outline from the map may hold a part of the thing alone: its surface goes on
-    side = max(box[2] - box[0], box[3] - box[1])
+    side = max(box[2] - box[0], box[3] - box[1]) / step
     reached = gap <= min(max(side, GROWTH[0] * slack), GROWTH[1] * slack)
     solid = _parts_said(above & reached, inside, said, z)
     outline = _grow(solid, jumps & reached, z, plane, cloud, tolerance)
@@ -94,6 +99,13 @@ def _around(box: tuple[float, float, float, float], width: int, height: int) -> 
     margin = SURROUNDINGS * max(box[2] - box[0], box[3] - box[1], 0.06 * width)
     return (max(0, int(box[0] - margin)), max(0, int(box[1] - margin)),
             min(width, int(np.ceil(box[2] + margin))), min(height, int(np.ceil(box[3] + margin))))
+
+
+def _thinned_jumps(jumps: np.ndarray, step: int) -> np.ndarray:
+    """Thin a mask of jumps, at least two pixels wide, so that no line of them gets a gap."""
+    if step > 2:
+        jumps = cv2.dilate(jumps.astype(np.uint8), np.ones((step - 1, step - 1), np.uint8)) > 0
+    return np.ascontiguousarray(jumps[::step, ::step])
 
 
 def _plane_under(cloud: np.ndarray, smooth: np.ndarray, gap: np.ndarray, slack: int,
