@@ -10,14 +10,23 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
 
 
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'scripts' / f'{name}.py')
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
 def test_parameter_tables_are_up_to_date():
     pytest.importorskip('rclpy', reason='rclpy is not installed')
-    script = ROOT / 'scripts' / 'parameter_tables.py'
-    spec = importlib.util.spec_from_file_location('parameter_tables', script)
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = load_script('parameter_tables')
     assert tables.BEGIN in README
     assert tables.updated(README) == README, 'run: python scripts/parameter_tables.py'
+
+
+def test_figures_of_real_time_are_those_that_were_measured():
+    page = (ROOT / 'docs' / 'real_time.md').read_text(encoding='utf-8')
+    assert load_script('real_time_tables').updated(page) == page, 'run: python scripts/real_time_tables.py'
 
 
 def test_every_published_topic_is_in_the_table():
