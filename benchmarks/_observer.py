@@ -169,6 +169,14 @@ class Load:
         """Return each process's resident memory in MB."""
         return {name: process.memory_info().rss / 1e6 for name, process in self._processes.items()}
 
+    def own(self) -> dict[str, float]:
+        """Return the same in MB without files and shared memory, which the kernel takes back as it likes."""
+        found = {}
+        for name, process in self._processes.items():
+            info = process.memory_info()
+            found[name] = (info.rss - info.shared) / 1e6
+        return found
+
     def proportional(self) -> dict[str, float]:
         """Return the same in MB, with what processes share divided among them (PSS)."""
         return {name: process.memory_full_info().pss / 1e6 for name, process in self._processes.items()}

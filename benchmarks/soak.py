@@ -221,7 +221,7 @@ class Soak:
         load = Load({**self._processes.pids(), 'observer': os.getpid()})
         line = {'minute': round(self.minute, 3), 'settled': self._settled,
                 'rss MB': {name: round(value, 1) for name, value in load.memory().items()},
-                'pss MB': {name: round(value, 1) for name, value in load.proportional().items()},
+                'own MB': {name: round(value, 1) for name, value in load.own().items()},
                 **{topic: {'messages': len(ages), **summary(ages)} for topic, ages in self._heard.items()},
                 'restarts': dict(self._restarts), 'crashes': self._crashes, 'happened': self._happened,
                 'errors': {node: self._observer.status(node).get('message', '') for node in STACK
@@ -245,7 +245,8 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
     """Return rows of memory by process, and of what happened by fault.
 
     Memory is the median of a minute of lines: of the first one that is settled, and of the last one before
-    the final kills.
+    the final kills. ``own`` is resident memory without files and shared memory, which the kernel takes back
+    when others need room.
     """
     settled = next((line['minute'] for line in lines if line['settled']), minutes)
     early = [line for line in lines if settled <= line['minute'] < settled + 1]
@@ -253,10 +254,12 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
             and line['restarts'] == early[-1]['restarts']] if early else []
     rows = []
     for name in (*STACK, 'all nodes', 'scene_camera', 'observer'):
-        before, after = (_memory(part, name) for part in (early, late))
-        rows.append({'process': name, 'rss MB settled': before, 'rss MB at the end': after,
-                     'growth %': round((after / before - 1) * 100, 2) if before and after else None,
-                     'restarts': lines[-1]['restarts'].get(name, 0) if name in STACK else None})
+        row: dict[str, Any] = {'process': name}
+        for kind in ('rss', 'own'):
+            before, after = (_memory(part, f'{kind} MB', name) for part in (early, late))
+            row |= {f'{kind} MB settled': before, f'{kind} MB at the end': after,
+                    f'{kind} growth %': round((after / before - 1) * 100, 2) if before and after else None}
+        rows.append({**row, 'restarts': lines[-1]['restarts'].get(name, 0) if name in STACK else None})
     happened = [each for line in lines for each in line['happened']]
     faults = []
     for name in dict.fromkeys(each['fault'] for each in happened):
@@ -272,11 +275,11 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
             'instructions lost': sum(each.get('lost', 0) for each in happened)}
 
 
-def _memory(lines: list[dict[str, Any]], name: str) -> float | None:
+def _memory(lines: list[dict[str, Any]], kind: str, name: str) -> float | None:
     if not lines:
         return None
-    found = [sum(line['rss MB'].get(node, 0) for node in STACK) if name == 'all nodes'
-             else line['rss MB'].get(name, float('nan')) for line in lines]
+    found = [sum(line[kind].get(node, 0) for node in STACK) if name == 'all nodes'
+             else line[kind].get(name, float('nan')) for line in lines]
     return round(float(np.median(found)), 1)
 
 

@@ -1,6 +1,6 @@
 """Write the measured figures into docs/real_time.md.
 
-They come from benchmarks/results/speed.json, transport.json and soak.json, which `vla-attention bench` writes.
+They come from speed.json, transport.json and soak.json in benchmarks/results (`vla-attention bench`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ TABLES = {      # marker on the page: file, where its rows are, the columns that
     'nodes': ('speed', ('tables', 'nodes'), ('stack', 'taken', 'process', 'cpu', 'rss MB', 'pss MB')),
     'transport': ('transport', ('rows',), ('transport', 'reliability', 'image', 'sent', 'lost', 'p50 ms',
                                            'p95 ms', 'p99 ms')),
-    'memory': ('soak', ('rows',), ('process', 'rss MB settled', 'rss MB at the end', 'growth %', 'restarts')),
+    'memory': ('soak', ('rows',), ('process', 'rss MB settled', 'rss MB at the end', 'rss growth %',
+                                   'own MB settled', 'own MB at the end', 'own growth %', 'restarts')),
     'faults': ('soak', ('tables', 'faults'), ('fault', 'times', 'seconds to normal, median', 'most',
                                               'not recovered', 'instructions lost')),
 }
