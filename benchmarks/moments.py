@@ -3,7 +3,7 @@
 Frames go one by one through the class that the nodes and ``watch`` use. Held out are the seeds, the
 photographs and cut-outs of the drawn episodes, and the KUKA of the simulated ones. Clips are a folder with
 ``annotations.json`` ({"clips": [{"clip", "fps", "phases": [{"phase", "from", "to"}], "moments": [{"event",
-"frame"}]}]}) and a folder of frames a clip. The baseline is a state machine over the speed of what moves.
+"frame"}]}]}) and a folder of frames a clip. The baseline is a state machine over the speed of the tip.
 """
 
 from __future__ import annotations

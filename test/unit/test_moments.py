@@ -6,14 +6,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vla_attention.focus import FocusRegion
 from vla_attention.moments import PHASES, MomentAttention, watch
-from vla_attention.moments.cues import CROP, CROP_CHANNELS, GRID, GRID_CHANNELS, SCALARS, CueReader, Token
+from vla_attention.moments.action import Action, ActionFilter
+from vla_attention.moments.cues import ATTENTION_GRID, CHANNELS, GRID, Token, make_token
 from vla_attention.moments.estimate import RuleEstimator
-from vla_attention.moments.importance import EventDetector, importance
+from vla_attention.moments.importance import EventDetector, after_event, importance
 from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
+from vla_attention.moments.trajectory import FEATURES, SCALARS, SIZE, Observation, Trajectory
 
 
 def table(seed=0, size=(240, 320)):
@@ -72,7 +75,7 @@ def test_an_answer_uses_this_frame_and_earlier_ones_alone(attention):
 def test_a_still_scene_is_idle_without_an_action(attention):
     moments = run(attention, [(number * 0.2, table()) for number in range(12)])
     assert {moment.phase for moment in moments} == {'idle'}
-    assert moments[-1].focus_area is None and moments[-1].importance < 0.3
+    assert moments[-1].focus_area is None and moments[-1].importance < 0.2
     assert not any(moment.events for moment in moments)
 
 
@@ -115,13 +118,52 @@ def test_between_ticks_the_answer_is_repeated_without_its_events(attention):
     assert second.time == 0.05 and second.probabilities == first.probabilities and second.events == ()
 
 
-def test_attention_maps_reach_the_token():
-    maps = MotionTracker().update(0.0, table())
+def token_at(number):
+    return Token(number * 0.2, 0.2, np.full((len(CHANNELS), *GRID), 128, np.uint8), 0.0, (0.8, 0.6),
+                 np.zeros((2, *ATTENTION_GRID), np.uint8))
+
+
+def told(observation):
+    return dict(zip(SCALARS, observation.vector[:len(SCALARS)].tolist(), strict=True))
+
+
+def test_attention_maps_are_told_relative_to_the_tip():
     target = np.zeros((15, 20), np.float32)
     target[3, 16] = 1.0
-    values = dict(zip(SCALARS, CueReader().read(maps, target).scalars.tolist(), strict=True))
+    token = make_token(MotionTracker().update(0.0, table()), target)
+    values = told(Trajectory().read(token, Action((0.5, 0.5), 1.0, np.zeros(FEATURES, np.float32))))
     assert values['target_known'] == 1.0 and values['destination_known'] == 0.0
-    assert values['target_dx'] > 0.4 and values['target_dy'] < -0.3
+    assert values['target_x'] > 0.4 and values['target_y'] < -0.3
+
+
+def test_the_way_of_the_tip_is_told():
+    trajectory = Trajectory()
+    seen = []
+    for number in range(30):    # stands, goes right for two seconds, stands
+        x = 0.2 + 0.04 * min(max(number - 8, 0), 10)
+        action = Action((x, 0.5), 1.0, np.zeros(FEATURES, np.float32))
+        seen.append(told(trajectory.read(token_at(number), action)))
+    assert seen[14]['velocity_x'] > 0.5 and seen[14]['velocity_y'] == 0.0 and not seen[14]['stopped']
+    assert seen[14]['way_x_0.8'] == pytest.approx(4 * 0.8 * 0.04 * 4)
+    assert seen[29]['stopped'] and seen[29]['still'] > 0.5
+    assert seen[14]['stop_0'] > 0.3 and seen[29]['stop_0'] == pytest.approx(0.0, abs=0.1)
+
+
+def test_the_place_of_the_tip_is_kept_through_a_moment_of_doubt():
+    follow, features = ActionFilter(), np.zeros((FEATURES, 12, 16), np.float32)
+
+    def heat(row, column):
+        logits = np.full(GRID, -8.0, np.float32)
+        logits[row, column] = 4.0
+        return logits
+    for _ in range(5):
+        action = follow.step(heat(10, 8), features)
+    assert action.point == pytest.approx((8.5 / 32, 10.5 / 24), abs=0.01) and action.certainty > 0.9
+    doubt = follow.step(np.zeros(GRID, np.float32), features)
+    assert doubt.point == pytest.approx(action.point, abs=0.02) and doubt.certainty < action.certainty
+    for _ in range(4):
+        action = follow.step(heat(3, 28), features)
+    assert action.point == pytest.approx((28.5 / 32, 3.5 / 24), abs=0.01)
 
 
 @pytest.mark.parametrize('arguments, text', [
@@ -145,14 +187,19 @@ def test_missing_weights_are_named(tmp_path):
         MomentAttention(tmp_path / 'none.safetensors')
 
 
+def test_weights_of_another_model_are_refused(tmp_path):
+    save_file({'encoder.weight': torch.zeros(2)}, str(tmp_path / 'other.safetensors'))
+    with pytest.raises(ValueError, match="other\\.safetensors: no part 'phases'"):
+        MomentAttention(tmp_path / 'other.safetensors')
+
+
 def test_a_camera_that_moves_is_not_taken_for_a_mover():
     big = table(3, (300, 400))
-    tracker, reader = MotionTracker(), CueReader()
+    tracker = MotionTracker()
     shares = []
     for number in range(8):
         image = np.ascontiguousarray(big[20 + number:260 + number, 20 + 2 * number:340 + 2 * number])
         maps = tracker.update(number * 0.2, image)
-        reader.read(maps)
         shares.append(float((maps.speed > 0).mean()))
     assert maps.camera > 0 and max(shares) < 0.05
 
@@ -166,24 +213,20 @@ def test_what_a_mover_leaves_behind_is_fresh():
             image = table()
         maps = tracker.update(number * 0.2, image)
         if number == 6:
-            middle = maps.fresh[72:84, 96:110].mean()
+            middle = maps.fresh[56:64, 80:90].mean()
     assert middle > 0.8 and maps.fresh.mean() == 0
 
 
 def test_streaming_gives_what_whole_sequences_give():
     rng = np.random.default_rng(0)
     length = WINDOW + 9
-    tokens = [Token(time=0.2 * step,
-                    grid=rng.integers(0, 256, (len(GRID_CHANNELS), *GRID), dtype=np.uint8),
-                    crop=rng.integers(0, 256, (len(CROP_CHANNELS), CROP, CROP), dtype=np.uint8),
-                    scalars=rng.normal(0, 1, len(SCALARS)).astype(np.float32), point=(0.5, 0.5), area=None)
-              for step in range(length)]
+    seen = [Observation(0.2 * step, rng.normal(0, 1, SIZE).astype(np.float32), (0.5, 0.5), None)
+            for step in range(length)]
     estimator = AttentionEstimator()
-    streamed = np.stack([estimator.step(token).probabilities for token in tokens])
+    streamed = np.stack([estimator.step(observation).probabilities for observation in seen])
     with torch.inference_mode():
-        whole = [torch.from_numpy(np.stack([getattr(token, name) for token in tokens]))[None]
-                 for name in ('grid', 'crop', 'scalars')]
-        beliefs, _ = estimator.model(*whole, torch.tensor([[token.time for token in tokens]]))
+        beliefs, _ = estimator.model(torch.from_numpy(np.stack([one.vector for one in seen]))[None],
+                                     torch.tensor([[one.time for one in seen]]))
     np.testing.assert_allclose(streamed, beliefs[0].numpy(), atol=2e-4)
 
 
@@ -200,7 +243,13 @@ def test_importance_keeps_the_order_of_the_guide_and_peaks_at_events():
         assert ranked == sorted(ranked, reverse=True)
     assert importance(certain('grasp'), 1.0) == pytest.approx(0.95)
     assert importance(certain('place'), 1.0) == pytest.approx(0.9)
-    assert importance(certain('approach'), 0.0) < 0.5 < importance(certain('place'), 0.0)
+    assert importance(certain('approach'), 0.0) < 0.5 < importance(certain('grasp'), 0.0)
+
+
+def test_an_event_matters_at_once_and_fades():
+    assert after_event('grasp', 0.0) == 0.95 and after_event('release', 0.0) == 0.9
+    fading = [after_event('drop', seconds) for seconds in (0.0, 0.2, 0.4, 1.5)]
+    assert fading == sorted(fading, reverse=True) and fading[-1] < 0.05
 
 
 @pytest.mark.parametrize('phases, events', [

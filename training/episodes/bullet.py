@@ -202,6 +202,7 @@ def _frames(
                 picture,
                 state.phase,
                 state.contact,
+                _share(scene.camera, state.tool),
                 _share(scene.camera, state.objects[max(state.held, 0)]),
                 _share(scene.camera, script.destination),
             )

@@ -44,8 +44,8 @@ def random_camera(rng: np.random.Generator, size: tuple[int, int], in_view: np.n
     camera = None
     for attempt in range(40):
         azimuth = rng.uniform(0, 2 * math.pi)
-        elevation = math.radians(rng.uniform(10, 75) if rng.random() < 0.9 else 88)
-        distance = math.exp(rng.uniform(math.log(0.5), math.log(1.6))) * (1 + attempt / 40)
+        elevation = math.radians(rng.uniform(8, 50) if rng.random() < 0.8 else rng.uniform(50, 88))
+        distance = math.exp(rng.uniform(math.log(0.55), math.log(2.6))) * (1 + attempt / 40)
         eye = distance * np.array(
             [
                 math.cos(azimuth) * math.cos(elevation),
@@ -54,7 +54,7 @@ def random_camera(rng: np.random.Generator, size: tuple[int, int], in_view: np.n
             ]
         )
         target = np.array([*rng.uniform(-0.12, 0.12, 2), rng.uniform(0, 0.25)])
-        focal = max(size) * rng.uniform(0.7, 1.3)
+        focal = max(size) * rng.uniform(0.7, 1.5)
         camera = Camera(eye + target, target, focal, size, rng.normal(0, 0.04))
         pixels, _ = camera.project(in_view)
         inside = ((pixels > 0.06 * np.array(size)) & (pixels < 0.94 * np.array(size))).all(axis=1)

@@ -210,7 +210,10 @@ class Worker:
         self.width = rng.uniform(0.05, 0.1)
         self.yaw = rng.uniform(0, math.pi)
         self.lean = rng.normal(0, 0.15 if not human else 0.5, 2)
-        self.body = human and rng.random() < 0.6
+        self.body = human and rng.random() < 0.75
+        self.sway = rng.uniform(0.1, 0.5)
+        self.hair = _colour(rng, grey=0.8) * rng.uniform(0.1, 1.0)
+        self.girth = rng.uniform(0.1, 0.19)
         self.tracking = rng.random() < 0.5  # the wrist follows the arm's direction
 
     def joints(self, wrist: np.ndarray) -> np.ndarray:
@@ -239,13 +242,12 @@ class Worker:
         knuckles = state.tool + axis * self.finger
         wrist = knuckles + axis * (self.palm + 0.06)
         joints = self.joints(wrist)
-        if self.body:
-            self._capsule(
-                canvas, camera, self.base + [0, 0, -0.4], self.base + [0, 0, 0.1], 0.14, self.colours[2]
-            )
-            self._capsule(
-                canvas, camera, self.base + [0, 0, 0.3], self.base + [0, 0, 0.33], 0.09, self.tool_colour
-            )
+        if self.body:  # it leans along with the hand
+            base = self.base + self.sway * (state.tool - self.base) * [1, 1, 0]
+            head = base + self.sway * 0.4 * (state.tool - self.base) * [1, 1, 0]
+            self._capsule(canvas, camera, base + [0, 0, -0.4], base, self.girth, self.colours[2])
+            self._capsule(canvas, camera, head + [0, 0, 0.2], head + [0, 0, 0.25], 0.09, self.tool_colour)
+            self._capsule(canvas, camera, head + [0, 0, 0.1], head + [0, 0, 0.3], 0.085, self.hair)
         elif self.kind == 'links':
             self._capsule(
                 canvas, camera, self.base * [1, 1, 0], self.base, self.thick[0] * 1.3, self.colours[2]
@@ -330,9 +332,15 @@ class DrawnScene:
         self.worker = Worker(rng, human)
         self.things = [Thing(rng, size, cutouts) for size in script.sizes]
         self.receiver = Worker(rng, human=rng.random() < 0.8) if script.receiver else None
+        self.other = Worker(rng, human) if rng.random() < (0.5 if human else 0.1) else None
+        self.wander = rng.uniform(0.0, 0.04, 3) * (rng.random() < 0.5)
+        self.pot = rng.uniform([0.04, 0.05], [0.09, 0.13]) if rng.random() < 0.25 else None
+        self.pot_colour = _colour(rng)
         self.shadow = rng.uniform(0.0, 0.5)
         self.shaky = rng.random() < 0.2
-        self.passer_by = rng.random() < 0.12
+        self.passer_by = rng.random() < 0.15
+        self.swaying = rng.random() < 0.5
+        self.light_waves = rng.uniform(0, 0.05) * (rng.random() < 0.3)
         self.noise = rng.uniform(0, 6)
         self.quality = int(rng.integers(35, 95))
         self.flicker = rng.uniform(0, 0.02) if rng.random() < 0.5 else 0.0
@@ -341,6 +349,7 @@ class DrawnScene:
         self.passer = np.array([rng.uniform(0, size[0]), rng.uniform(0, size[1] * 0.4)])
         self.passer_speed = rng.normal(0, 25, 2) * [1, 0.2]
         self.passer_colour = _colour(rng)
+        self.passer_size = (int(rng.integers(8, 26)), int(rng.integers(20, 60)))
 
     def _photo(self, photos: Sequence[Path], size: tuple[int, int]) -> np.ndarray:
         rng = self.rng
@@ -379,7 +388,9 @@ class DrawnScene:
             ):
                 Thing(rng, size3, ()).draw(canvas, camera, place, 0.0)
         kind = rng.choice(['plate', 'bowl', 'none'])
-        if kind != 'none' and self.script.destination[2] == 0:
+        if self.pot is not None:
+            self._wall(canvas, 0.0, 2 * math.pi, 0.75)
+        elif kind != 'none' and self.script.destination[2] == 0:
             self._dish(canvas, rng.uniform(0.06, 0.11), kind == 'bowl')
         return np.ascontiguousarray(canvas)
 
@@ -394,6 +405,28 @@ class DrawnScene:
         ):
             pixels, _ = self.camera.project(self.script.destination + ring * share + [0, 0, height])
             cv2.fillConvexPoly(canvas, np.rint(pixels).astype(np.int32), _ints(colour, shade), cv2.LINE_AA)
+
+    def _wall(self, canvas: np.ndarray, begin: float, end: float, shade: float) -> None:
+        """Draw a part of the pot's wall, from one angle to another."""
+        assert self.pot is not None
+        angle = np.linspace(begin, end, 16)
+        ring = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(16)]) * self.pot[0]
+        low = self.script.destination + ring
+        pixels, _ = self.camera.project(np.vstack([low, low + [0, 0, self.pot[1]]]))
+        hull = cv2.convexHull(np.rint(pixels).astype(np.int32))
+        cv2.fillConvexPoly(canvas, hull, _ints(self.pot_colour, shade), cv2.LINE_AA)
+
+    def _rim(self, canvas: np.ndarray, tool: np.ndarray) -> None:
+        """Draw the wall of the pot that stands before what is in it."""
+        if self.pot is None:
+            return
+        toward = (self.camera.eye - self.script.destination)[:2]
+        before = (tool - self.script.destination)[:2] @ toward / np.linalg.norm(toward) > self.pot[0]
+        low = (self.camera.elevation < 1.1) & (self.script.destination[2] < 0.01)
+        if low and not before:
+            angle = math.atan2(toward[1], toward[0])
+            # seen from the side: the nearer half up to the rim hides what is behind it
+            self._wall(canvas, angle - math.pi / 2, angle + math.pi / 2, 1.0)
 
     def _shade(self, canvas: np.ndarray, place: np.ndarray, radius: float) -> None:
         """Darken the table below a thing."""
@@ -418,9 +451,11 @@ class DrawnScene:
         """Return the frame at ``time``, (H, W, 3) uint8 RGB."""
         canvas = self.background.copy()
         if self.passer_by:
-            self.passer = self.passer + self.passer_speed * dt
+            step = self.passer_speed * dt * (math.cos(2 * time) if self.swaying else 1.0)
+            self.passer = self.passer + step
             x, y = (round(float(value)) for value in self.passer)
-            cv2.ellipse(canvas, (x, y), (14, 30), 0, 0, 360, _ints(self.passer_colour), -1, cv2.LINE_AA)
+            colour = _ints(self.passer_colour)
+            cv2.ellipse(canvas, (x, y), self.passer_size, 0, 0, 360, colour, -1, cv2.LINE_AA)
         after = time - self.script.release_time()
         objects = state.objects
         if self.receiver is not None:
@@ -434,6 +469,10 @@ class DrawnScene:
                 objects[0] = objects[0] + away
             taken = State(hand, 0.3 if after > -0.3 else 0.8, 0.0, objects, None, -1, False)
             self.receiver.draw(canvas, self.camera, taken, None)
+        if self.other is not None:
+            wave = self.wander * np.sin(time * np.array([1.1, 0.7, 1.7]))
+            rest = self.other.base * [0.65, 0.65, 0.4] + wave
+            self.other.draw(canvas, self.camera, State(rest, 0.5, 0.0, objects, None, -1, False), None)
         order = sorted(
             range(len(objects)), key=lambda index: -float(np.linalg.norm(objects[index] - self.camera.eye))
         )
@@ -447,9 +486,10 @@ class DrawnScene:
         if state.held >= 0:
             held = (self.things[state.held], objects[state.held], state.tilt)
         self.worker.draw(canvas, self.camera, state, held)
-        return self._photograph(canvas, dt)
+        self._rim(canvas, state.tool)
+        return self._photograph(canvas, dt, 1 + self.light_waves * math.sin(time))
 
-    def _photograph(self, canvas: np.ndarray, dt: float) -> np.ndarray:
+    def _photograph(self, canvas: np.ndarray, dt: float, light: float) -> np.ndarray:
         """Do to the picture what a real camera does."""
         rng = self.rng
         if self.shaky:
@@ -468,7 +508,7 @@ class DrawnScene:
                 canvas, matrix, (canvas.shape[1], canvas.shape[0]), borderMode=cv2.BORDER_REFLECT
             )
         canvas = canvas[MARGIN : MARGIN + self.inner[1], MARGIN : MARGIN + self.inner[0]]
-        picture = canvas.astype(np.float32)
+        picture = canvas.astype(np.float32) * light
         if self.noise > 0.5:
             picture += cv2.resize(
                 rng.normal(0, self.noise, (self.inner[1], self.inner[0])).astype(np.float32), self.inner

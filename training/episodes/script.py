@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-TASKS = ('pick', 'pick_place', 'stack', 'pour', 'push', 'missed', 'dropped', 'hand_over')
-TASK_SHARES = (0.12, 0.42, 0.08, 0.08, 0.06, 0.1, 0.07, 0.07)
+TASKS = ('pick', 'pick_place', 'stack', 'pour', 'push', 'missed', 'dropped', 'hand_over', 'nothing')
+TASK_SHARES = (0.12, 0.36, 0.08, 0.08, 0.06, 0.1, 0.07, 0.07, 0.06)
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ class ScriptWriter:
         *,
         reach: float = 0.3,
         fast: bool = False,
+        slow: bool = False,
         home: np.ndarray | None = None,
         sizes: np.ndarray | None = None,
     ) -> None:
@@ -135,11 +136,12 @@ class ScriptWriter:
 
         :param reach: objects lie within so many metres of the origin.
         :param fast: move like a human hand.
+        :param slow: creep, as arms do that plan each step.
         :param home: where the tool starts and returns to; random when None.
         :param sizes: (N, 3) of the objects, the first is picked up.
         """
         self.rng, self.task = rng, task
-        low, high = (0.35, 1.1) if fast else (0.06, 0.5)
+        low, high = (0.3, 1.7) if fast else (0.012, 0.05) if slow else (0.035, 0.5)
         self.speed = math.exp(rng.uniform(math.log(low), math.log(high)))
         self.pace = float(np.clip(0.25 / self.speed, 0.25, 2.5)) ** 0.6  # slow arms dwell longer
         self.reach = reach
@@ -273,7 +275,7 @@ class ScriptWriter:
     def _retreat(self, home: bool) -> None:
         up = self.tool + [*self.rng.normal(0, 0.04, 2), self.rng.uniform(0.06, 0.2)]
         self._go('retreat', up, opening=1.0, slow=self.rng.uniform(0.6, 1.2))
-        if home:
+        if home and self._maybe(0.75):
             if self._maybe(0.5):
                 end = self.home + self.rng.normal(0, 0.03, 3)
             else:
@@ -289,6 +291,11 @@ class ScriptWriter:
 
     def write(self) -> Script:
         """Write the script."""
+        if self.task == 'nothing' or self._maybe(0.15):  # for long, nobody does anything
+            still = self.rng.uniform(3.0, 14.0)
+            self._go('idle', self.tool + self.rng.normal(0, 0.001, 3), opening=1.0, duration=still)
+            if self.task == 'nothing':
+                return self.script
         self._wait('idle', 0.0, 2.2, opening=1.0)
         if self.task == 'missed':
             self._grasp(0, succeed=False)
@@ -341,6 +348,11 @@ class ScriptWriter:
             self._go('move', self.tool, opening=0.25, held=index, duration=self.rng.uniform(0.6, 1.5))
             goal = goal + [*self.rng.uniform(-0.16, 0.16, 2), 0]
         self._lift_and_carry(index, goal)
+        if self._maybe(0.1):  # put down without letting go, and taken up again
+            self._go('place', goal, opening=0.25, held=index, slow=self.rng.uniform(0.4, 0.9))
+            self._wait('place', 0.1, 0.9, opening=0.25, held=index)
+            goal = goal + [*self.rng.uniform(-0.16, 0.16, 2), 0]
+            self._lift_and_carry(index, goal)
         self._place(index, goal)
         self._retreat(home=True)
 

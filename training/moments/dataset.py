@@ -1,6 +1,6 @@
 """Turns episodes into tokens and labels, saved in shards so that a stopped run goes on where it was.
 
-python -m training.moments.dataset --photos FOLDER --train 600 --held-out 60 --bullet 60
+python -m training.moments.dataset --photos FOLDER --kind drawn --train 1000 --held-out 60
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from training.episodes.episode import Episode, drawn_episode, load_cutouts
-from vla_attention.moments.cues import GRID, CueReader
+from vla_attention.moments.cues import ATTENTION_GRID, Token, make_token
 from vla_attention.moments.moment import PHASES
 from vla_attention.moments.moment_attention import TICK_SECONDS
 from vla_attention.moments.motion import MotionTracker
@@ -26,50 +26,66 @@ HELD_OUT_SEED = 1_000_000
 NEAR_SECONDS = 0.35  # scale on which nearness falls off on both sides of a grasp or a release
 
 
+FIELDS = ('maps', 'dt', 'camera', 'aspect', 'attention', 'times', 'phases', 'nearness', 'tips')
+
+
 @dataclass(frozen=True)
 class Sequence:
     """The tokens of one episode (T ticks) and its labels.
 
-    ``grid`` (T, 9, 12, 16) and ``crop`` (T, 8, 12, 12) uint8, ``scalars`` (T, 35) float32, ``times`` (T,),
-    ``phases`` (T,) int64 (-1: unlabelled), ``nearness`` (T,) float32, ``events`` (time, name).
+    ``maps`` (T, 12, 24, 32), ``attention`` (T, 2, 12, 16) uint8, ``dt``, ``camera``, ``times`` (T,),
+    ``aspect`` (2,), ``phases`` (T,) int64 (-1: unlabelled), ``nearness`` (T,) float32, ``tips`` (T, 2)
+    float32 where the tool is in shares of the image, ``events`` (time, name).
     """
 
     name: str
     task: str
-    grid: np.ndarray
-    crop: np.ndarray
-    scalars: np.ndarray
+    maps: np.ndarray
+    dt: np.ndarray
+    camera: np.ndarray
+    aspect: np.ndarray
+    attention: np.ndarray
     times: np.ndarray
     phases: np.ndarray
     nearness: np.ndarray
+    tips: np.ndarray
     events: tuple[tuple[float, str], ...]
+
+    def tokens(self) -> Iterator[Token]:
+        """Yield the ticks as the live class sees them."""
+        aspect = (float(self.aspect[0]), float(self.aspect[1]))
+        for index, time in enumerate(self.times.tolist()):
+            yield Token(time, float(self.dt[index]), self.maps[index], float(self.camera[index]), aspect,
+                        self.attention[index])
 
 
 def simulated_attention(rng: np.random.Generator, place: tuple[float, float], width: float) -> np.ndarray:
     """Return what grounding might say of a thing at ``place``: a blob, a bit off, with false ones besides."""
-    rows, columns = GRID
+    rows, columns = ATTENTION_GRID
     ys, xs = (np.mgrid[:rows, :columns] + 0.5) / np.array([rows, columns]).reshape(2, 1, 1)
-    blob = np.zeros(GRID)
+    blob = np.zeros(ATTENTION_GRID)
     for _ in range(1 + (rng.random() < 0.15)):
         x, y = np.array(place) + rng.normal(0, 0.02, 2)
         blob = np.maximum(blob, np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * width * width)))
         place = tuple(rng.random(2))
-    return np.clip(blob * rng.uniform(0.6, 1.0) + rng.normal(0, 0.03, GRID), 0, 1).astype(np.float32)
+    blob = blob * rng.uniform(0.6, 1.0) + rng.normal(0, 0.03, ATTENTION_GRID)
+    return np.clip(blob, 0, 1).astype(np.float32)
 
 
 def tokenize(episode: Episode, rng: np.random.Generator, *, instruction_share: float = 0.4) -> Sequence:
     """Run the causal cues over the frames of an episode, at the ticks that the live class would take."""
-    tracker, reader = MotionTracker(), CueReader()
+    tracker = MotionTracker()
     known = rng.random() < instruction_share
     width = rng.uniform(0.04, 0.1)
-    tokens, phases, tick = [], [], -math.inf
+    tokens, phases, tips, tick = [], [], [], -math.inf
     for frame in episode.frames:
         if frame.time - tick < TICK_SECONDS:
             continue
         tick = frame.time
         target = simulated_attention(rng, frame.target, width) if known else None
         destination = simulated_attention(rng, frame.destination, width) if known else None
-        tokens.append(reader.read(tracker.update(frame.time, frame.image), target, destination))
+        tokens.append(make_token(tracker.update(frame.time, frame.image), target, destination))
+        tips.append(frame.tip)
         phases.append(-1 if frame.phase is None else PHASES.index(frame.phase))
     times = np.array([token.time for token in tokens])
     nearness = np.zeros(len(times), np.float32)
@@ -79,12 +95,15 @@ def tokenize(episode: Episode, rng: np.random.Generator, *, instruction_share: f
     return Sequence(
         episode.name,
         episode.task,
-        np.stack([token.grid for token in tokens]),
-        np.stack([token.crop for token in tokens]),
-        np.stack([token.scalars for token in tokens]),
+        np.stack([token.maps for token in tokens]),
+        np.array([token.dt for token in tokens], np.float32),
+        np.array([token.camera for token in tokens], np.float32),
+        np.array(tokens[0].aspect),
+        np.stack([token.attention for token in tokens]),
         times,
         np.array(phases, np.int64),
         nearness,
+        np.array(tips, np.float32),
         episode.events,
     )
 
@@ -93,7 +112,7 @@ def save_shard(path: Path, sequences: Iterable[Sequence]) -> None:
     """Write sequences to one file, whole or not at all."""
     arrays = {}
     for number, sequence in enumerate(sequences):
-        for field in ('grid', 'crop', 'scalars', 'times', 'phases', 'nearness'):
+        for field in FIELDS:
             arrays[f'{number}/{field}'] = getattr(sequence, field)
         arrays[f'{number}/name'] = np.array([sequence.name, sequence.task])
         arrays[f'{number}/event_times'] = np.array([time for time, _ in sequence.events], np.float64)
@@ -114,10 +133,7 @@ def load_shards(pattern: str, folder: Path = CACHE, known: set[Path] | None = No
         with np.load(path) as data:
             numbers = sorted({int(key.split('/')[0]) for key in data.files})
             for number in numbers:
-                fields = [
-                    data[f'{number}/{field}']
-                    for field in ('grid', 'crop', 'scalars', 'times', 'phases', 'nearness')
-                ]
+                fields = [data[f'{number}/{field}'] for field in FIELDS]
                 name, task = data[f'{number}/name']
                 events = tuple(
                     zip(
@@ -141,8 +157,8 @@ def build(kind: str, first_seed: int, count: int, photos: Path | None, shard: in
             continue
         sequences = []
         for seed in range(start, min(start + shard, first_seed + count)):
-            if kind == 'drawn':
-                episode = drawn_episode(seed, *material)
+            if kind in ('drawn', 'slow'):
+                episode = drawn_episode(seed, *material, slow=kind == 'slow')
             else:
                 from training.episodes.bullet import bullet_episode
 
@@ -158,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         '--photos', type=Path, help='folder with images/ and labels.jsonl; none: plain colours'
     )
-    parser.add_argument('--kind', choices=('drawn', 'bullet'), default='drawn')
+    parser.add_argument('--kind', choices=('drawn', 'slow', 'bullet'), default='drawn')
     parser.add_argument('--train', type=int, default=0, metavar='N')
     parser.add_argument('--held-out', type=int, default=0, metavar='N')
     options = parser.parse_args(arguments)

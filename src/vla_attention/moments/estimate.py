@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from vla_attention.moments.cues import MOVING_AREA, SCALARS, STOP_SPEED, Token
 from vla_attention.moments.moment import PHASES
+from vla_attention.moments.trajectory import SCALARS, Observation
+
+GOING_SPEED = 0.035     # diagonals per second: faster, the tip goes somewhere
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,17 @@ class Estimate:
 
 
 class PhaseEstimator(Protocol):
-    """Tokens in, beliefs out, one tick after the other."""
+    """Observations in, beliefs out, one tick after the other."""
 
     def reset(self) -> None:
         """Forget everything."""
 
-    def step(self, token: Token) -> Estimate:
-        """Take the next token."""
+    def step(self, observation: Observation) -> Estimate:
+        """Take the next observation."""
 
 
 class RuleEstimator:
-    """The baseline: a state machine over how fast the point of action moves.
+    """The baseline: a state machine over how fast the tip moves.
 
     Something starts to move: approach. It stops: grasp. It moves on: move. It goes down or stops: place.
     It moves on: retreat. Nothing moves any more: idle. No training, no attention.
@@ -49,16 +52,15 @@ class RuleEstimator:
         self._phase = 'idle'
         self._time_in_phase = self._going = self._still = self._sinking = 0.0
 
-    def step(self, token: Token) -> Estimate:
+    def step(self, observation: Observation) -> Estimate:
         """Move on by at most one phase."""
-        values = dict(zip(SCALARS, token.scalars.tolist(), strict=True))
+        values = dict(zip(SCALARS, observation.vector[:len(SCALARS)].tolist(), strict=True))
         dt = values['dt']
-        velocity_x, velocity_y = values['point_velocity_x'] / 3, values['point_velocity_y'] / 3
-        moving = (values['moving_area'] / 3) ** 2 > MOVING_AREA
-        going = moving and (velocity_x ** 2 + velocity_y ** 2) ** 0.5 > STOP_SPEED
+        going = math.sinh(2 * values['smooth']) / 20 > GOING_SPEED
+        sinking = math.sinh(2 * values['smooth_y']) / 20 > GOING_SPEED
         self._going = self._going + dt if going else 0.0
         self._still = self._still + dt if not going else 0.0
-        self._sinking = self._sinking + dt if going and velocity_y > STOP_SPEED else 0.0
+        self._sinking = self._sinking + dt if going and sinking else 0.0
         self._time_in_phase += dt
         held = self._time_in_phase
         following = {

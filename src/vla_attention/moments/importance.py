@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from vla_attention.moments.moment import PHASES
 
 # how much a phase matters at its height
 PHASE_WEIGHTS = {'idle': 0.05, 'approach': 0.7, 'grasp': 0.95, 'move': 0.6, 'place': 0.9, 'retreat': 0.2}
-AWAY = 0.65     # share of a phase's weight that is left far from any grasp or release
+AWAY = 0.55     # share of a phase's weight that is left far from any grasp or release
+# how much an event matters, and in how many seconds that fades to a third
+EVENT_WEIGHTS = {'grasp': 0.95, 'release': 0.9, 'drop': 0.9}
+FADING = 0.35
 HOLDING = tuple(PHASES.index(phase) for phase in ('move', 'place'))
 TAKE, LET_GO = 0.6, 0.4     # probability of holding: above the first it holds, below the second no longer
 
@@ -16,7 +21,7 @@ TAKE, LET_GO = 0.6, 0.4     # probability of holding: above the first it holds, 
 def importance(probabilities: np.ndarray, nearness: float) -> float:
     """Return how much a moment matters, 0..1.
 
-    The expected weight of the phase, times a factor that grows from 0.65 far from any grasp or release
+    The expected weight of the phase, times a factor that grows from 0.55 far from any grasp or release
     to 1 at one, so that the curve has its peaks where something is taken or let go.
 
     :param probabilities: (6,) over the phases.
@@ -24,6 +29,11 @@ def importance(probabilities: np.ndarray, nearness: float) -> float:
     """
     weights = np.array([PHASE_WEIGHTS[phase] for phase in PHASES])
     return float(np.clip(weights @ probabilities * (AWAY + (1 - AWAY) * nearness), 0.0, 1.0))
+
+
+def after_event(name: str, seconds: float) -> float:
+    """Return how much the moment so many seconds after an event matters: 0.95 or 0.9, fading at once."""
+    return EVENT_WEIGHTS[name] * math.exp(-max(seconds, 0.0) / FADING)
 
 
 class EventDetector:

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from vla_attention.focus import FocusRegion
-from vla_attention.moments.cues import CueReader
+from vla_attention.moments.cues import make_token
 from vla_attention.moments.estimate import PhaseEstimator
-from vla_attention.moments.importance import EventDetector, importance
+from vla_attention.moments.importance import EventDetector, after_event, importance
 from vla_attention.moments.moment import PHASES, Moment
 from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
+from vla_attention.moments.spatial import SpatialAttention
+from vla_attention.moments.threads import one_thread
 
 TICK_SECONDS = 0.15     # frames that come sooner after the last tick repeat its answer
 PAUSE_SECONDS = 2.0     # a longer gap starts a new window: nobody knows what happened meanwhile
@@ -36,11 +38,13 @@ class MomentAttention:
         :param weights: safetensors file; None: the one in the package.
         :param estimator: what judges the phases instead of the trained model.
         :raises FileNotFoundError: there is no such file.
+        :raises ValueError: the file is of another model.
         """
         self._estimator = AttentionEstimator(weights) if estimator is None else estimator
         self._motion = MotionTracker()
-        self._cues = CueReader()
+        self._spatial = SpatialAttention(weights)
         self._events = EventDetector()
+        self._event: tuple[float, str] | None = None
         self._last: Moment | None = None
         self._tick = -math.inf
         self._times: deque[float] = deque(maxlen=WINDOW)
@@ -50,8 +54,9 @@ class MomentAttention:
         """Forget the past: the next frame is the first."""
         self._estimator.reset()
         self._motion.reset()
-        self._cues.reset()
+        self._spatial.reset()
         self._events.reset()
+        self._event = None
         self._last = None
         self._tick = -math.inf
         self._times.clear()
@@ -74,20 +79,28 @@ class MomentAttention:
             self._shape = image.shape
         if self._last is not None and time - self._tick < TICK_SECONDS:
             return replace(self._last, time=time, events=())
-        token = self._cues.read(self._motion.update(time, image), target_map, destination_map)
-        estimate = self._estimator.step(token)
+        token = make_token(self._motion.update(time, image), target_map, destination_map)
+        with one_thread():
+            observation = self._spatial.step(token)
+            estimate = self._estimator.step(observation)
         self._tick = time
         self._times.append(time)
         height, width = image.shape[:2]
         area = None
-        if token.area is not None:
-            x0, y0, x1, y1 = token.area
+        if observation.area is not None:
+            x0, y0, x1, y1 = observation.area
             area = _with_region((x0 * width, y0 * height, x1 * width, y1 * height), regions)
+        events = self._events.step(estimate.probabilities)
+        matters = importance(estimate.probabilities, estimate.nearness)
+        if events:
+            self._event = (time, events[-1])
+        if self._event is not None:
+            matters = max(matters, after_event(self._event[1], time - self._event[0]))
         self._last = Moment(
             time=time, phase=PHASES[int(estimate.probabilities.argmax())],
             probabilities={phase: float(p) for phase, p in zip(PHASES, estimate.probabilities, strict=True)},
-            importance=importance(estimate.probabilities, estimate.nearness), focus_area=area,
-            events=self._events.step(estimate.probabilities),
+            importance=matters, focus_area=area,
+            events=events,
             attention=tuple(float(weight) for weight in estimate.attention),
             attention_times=tuple(self._times)[-len(estimate.attention):] if len(estimate.attention) else ())
         return self._last

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-LONG_SIDE = 192             # pixels of the image that is worked on
+LONG_SIDE = 160             # pixels of the image that is worked on
 MOVING_PIXELS = 0.5         # of residual flow between two ticks: above it a pixel moves
 CHANGED_LEVEL = 20.0        # grey levels: above it a place looks different
 STEADY_LEVEL = 9.0          # grey levels from tick to tick: below it a place is steady
@@ -21,6 +21,7 @@ SETTLED_SECONDS = 0.5       # steady for so long: a change is there to stay
 FRESH_SECONDS = 1.6         # ... and for so long it counts as new
 ABSORB_SECONDS = 8.0        # steady for so long: becomes how the place looks
 SLOW_SECONDS = 0.9          # baseline of slow motion
+DRIFT_SECONDS = 3.0         # ... and of very slow motion
 CAMERA_PIXELS = 0.35        # of global motion between two ticks: below it the camera stands still
 
 
@@ -29,11 +30,13 @@ class MotionMaps:
     """Per-pixel cues of one tick, all (h, w) float32 at the working size.
 
     ``flow`` (h, w, 2) in image diagonals per second without the camera's motion, zero where nothing
-    moves; ``speed`` its norm; ``slow`` 0/1 looks other than about a second ago; ``changed`` 0/1 looks
+    moves; ``speed`` its norm; ``slow`` and ``drift`` 0/1 looks other than one and than three
+    seconds ago; ``changed`` 0/1 looks
     other than before the action; ``settled`` 0/1 changed and steady since; ``fresh`` 0/1 settled just
     now; ``mover`` 0..1 belongs to what has been moving, carried along with it; ``born`` 0/1 moves but
     did not belong to the mover; ``left`` 0..1 belonged to the mover, which moves on without it.
-    ``camera`` speed of the camera in diagonals per second.
+    ``edges`` 0..1 how much there is to see, relative to the image; ``camera`` speed of the camera in
+    diagonals per second.
     """
 
     time: float
@@ -41,12 +44,14 @@ class MotionMaps:
     flow: np.ndarray
     speed: np.ndarray
     slow: np.ndarray
+    drift: np.ndarray
     changed: np.ndarray
     settled: np.ndarray
     fresh: np.ndarray
     mover: np.ndarray
     born: np.ndarray
     left: np.ndarray
+    edges: np.ndarray
     camera: float
 
 
@@ -84,10 +89,10 @@ class MotionTracker:
             dt = max(time - self._time, 1e-3)
             flow = -self._flow.calc(grey, self._grey, None)
             pose, camera = _camera_motion(flow)
-        maps = self._maps(time, dt, flow, pose, camera, colour)
+        maps = self._maps(time, dt, flow, pose, camera, colour, _edges(grey))
         self._time, self._grey, self._colour = time, grey, colour
         self._recent.append((time, colour))
-        while len(self._recent) > 2 and time - self._recent[1][0] >= SLOW_SECONDS:
+        while len(self._recent) > 2 and time - self._recent[1][0] >= DRIFT_SECONDS:
             self._recent.pop(0)
         return maps
 
@@ -100,10 +105,10 @@ class MotionTracker:
         self._recent = [(-math.inf, colour)]
 
     def _maps(self, time: float, dt: float, flow: np.ndarray, pose: np.ndarray | None, camera: float,
-              colour: np.ndarray) -> MotionMaps:
+              colour: np.ndarray, edges: np.ndarray) -> MotionMaps:
         height, width = colour.shape[:2]
         diagonal = math.hypot(height, width)
-        previous, before, slow_reference = self._colour, self._before, self._recent[0][1]
+        previous, before = self._colour, self._before
         residual = flow
         if pose is not None:    # the camera moves: undo it in every memory
             residual = flow - _affine_flow(pose, height, width)
@@ -111,7 +116,6 @@ class MotionTracker:
             previous = _warp(previous, pose)
             self._steady, self._mover = _warp(self._steady, pose), _warp(self._mover, pose)
             self._recent = [(seen, _warp(old, pose)) for seen, old in self._recent]
-            slow_reference = self._recent[0][1]
         if not np.array_equal(self._pose, np.eye(3)):
             before = _warp(before, self._pose)
 
@@ -137,11 +141,14 @@ class MotionTracker:
         left = carried * (1 - cv2.dilate(moving, np.ones((3, 3), np.uint8))) * changed
         self._mover = np.maximum(moving, carried * math.exp(-dt / 4.0) * np.maximum(changed, moving)
                                  ).astype(np.float32)
-        slow = (cv2.blur(_difference(colour, slow_reference), (3, 3)) > CHANGED_LEVEL * 0.7)
+        reference = next((old for seen, old in reversed(self._recent) if time - seen >= SLOW_SECONDS),
+                         self._recent[0][1])
+        slow, drift = ((cv2.blur(_difference(colour, old), (3, 3)) > CHANGED_LEVEL * 0.7).astype(np.float32)
+                       for old in (reference, self._recent[0][1]))
         return MotionMaps(time, dt, residual.astype(np.float32),
                           np.hypot(residual[..., 0], residual[..., 1]).astype(np.float32),
-                          slow.astype(np.float32), changed, settled, fresh, self._mover, born, left,
-                          camera / (diagonal * dt))
+                          slow, drift, changed, settled, fresh, self._mover, born, left,
+                          edges, camera / (diagonal * dt))
 
     def _remember(self, colour: np.ndarray, change: np.ndarray, changed: np.ndarray) -> None:
         """Follow slow changes of light, and take over what has long been steady."""
@@ -157,6 +164,13 @@ def _difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
     red, green, blue = (np.abs(layer - float(level)) for layer, level in zip(cv2.split(difference), exposure,
                                                                              strict=True))
     return cv2.max(cv2.max(red, green), blue)
+
+
+def _edges(grey: np.ndarray) -> np.ndarray:
+    """Return (h, w) 0..1: the gradient in units of three times its mean, so that lighting matters little."""
+    smooth = cv2.GaussianBlur(grey, (3, 3), 0)
+    strength = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    return np.minimum(strength / (3 * float(strength.mean()) + 6.0), 1.0)
 
 
 def _camera_motion(flow: np.ndarray) -> tuple[np.ndarray | None, float]:

@@ -1,6 +1,6 @@
 """Causal attention over time, and the filter of beliefs that it drives.
 
-Each tick's token attends to those of the last seconds (two layers of
+Each tick's observation attends to those of the last seconds (two layers of
 :class:`vla_attention.attention.MultiHeadAttention`, with a learned bias by how long ago). What comes out
 is not the phase but how likely each phase turns into each other at this tick; the belief is carried on
 with these transitions, as the forward pass of an input-output hidden Markov model (Bengio and Frasconi,
@@ -15,47 +15,39 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
 
 from vla_attention.attention import MultiHeadAttention
-from vla_attention.moments.cues import CROP_CHANNELS, GRID_CHANNELS, SCALARS, Token
 from vla_attention.moments.estimate import Estimate
 from vla_attention.moments.moment import PHASES
+from vla_attention.moments.trajectory import SIZE, Observation
+from vla_attention.moments.weights import load_part
 
-HIDDEN, HEADS, LAYERS = 48, 4, 2
+HIDDEN, HEADS, LAYERS = 64, 4, 2
 WINDOW = 32                         # ticks: six seconds or so
 LAGS = (0.0, 0.2, 0.4, 0.8, 1.4, 2.2, 3.4, 5.0, 7.0)   # seconds: knots of the bias by age
 # which phase may follow which; anything may be seen first
-FOLLOWING = {'idle': ('idle', 'approach'), 'approach': ('approach', 'grasp', 'idle'),
+FOLLOWING = {'idle': ('idle', 'approach', 'grasp'), 'approach': ('approach', 'grasp', 'idle', 'retreat'),
              'grasp': ('grasp', 'move', 'retreat'), 'move': ('move', 'place', 'retreat'),
-             'place': ('place', 'retreat'), 'retreat': ('retreat', 'approach', 'idle')}
-WEIGHTS = Path(__file__).parent.parent / 'weights' / 'moments.safetensors'
+             'place': ('place', 'retreat', 'move'), 'retreat': ('retreat', 'approach', 'idle', 'grasp')}
 
 
-class TokenEncoder(nn.Module):
-    """Maps (T, ...) grids, crops and scalars to (T, HIDDEN).
+class Encoder(nn.Module):
+    """Maps observations (..., SIZE) to (..., HIDDEN), each number first to mean 0 and deviation 1."""
 
-    No convolutions: they learnt the training scenes by heart. The crop is pooled to 3x3 (what happens above,
-    below and beside the point of action), the grid to its mean. The time since the start is left out: with
-    it, the model learnt the schedules of its training episodes.
-    """
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        inputs = len(SCALARS) + 9 * len(CROP_CHANNELS) + len(GRID_CHANNELS)
-        self.mix = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN),
+        self.register_buffer('mean', torch.zeros(SIZE))
+        self.register_buffer('deviation', torch.ones(SIZE))
+        self.mix = nn.Sequential(nn.Linear(SIZE, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN),
                                  nn.LayerNorm(HIDDEN))
 
-    def forward(self, grid: Tensor, crop: Tensor, scalars: Tensor) -> Tensor:
-        """Encode (N, 9, 12, 16) and (N, 8, 12, 12) uint8 or float, (N, 35) float, to (N, HIDDEN)."""
-        used = torch.tensor([float(name != 'elapsed') for name in SCALARS], device=scalars.device)
-        offset = torch.tensor([1.0, 1.0] + [0.0] * (len(CROP_CHANNELS) - 2), device=crop.device)
-        around = avg_pool2d(crop.float() / 128, 4) - offset[:, None, None]
-        offset = torch.tensor([1.0, 1.0] + [0.0] * (len(GRID_CHANNELS) - 2), device=grid.device)
-        everywhere = grid.float().mean(dim=(2, 3)) / 128 - offset
-        return self.mix(torch.cat([scalars * used, 2 * around.flatten(1), 4 * everywhere], dim=1))
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Encode."""
+        return self.mix(((vectors - self.mean) / self.deviation).clamp(-5, 5))
 
 
 class TemporalLayer(nn.Module):
@@ -91,7 +83,7 @@ class PhaseModel(nn.Module):
 
     def __init__(self, dropout: float = 0.25) -> None:
         super().__init__()
-        self.encoder = TokenEncoder()
+        self.encoder = Encoder()
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(TemporalLayer(dropout) for _ in range(LAYERS))
         self.norm = nn.LayerNorm(HIDDEN)
@@ -113,16 +105,14 @@ class PhaseModel(nn.Module):
         transitions = logits.masked_fill(self.forbidden, float('-inf')).softmax(dim=-1)
         return transitions, self.nearness(hidden).squeeze(-1)
 
-    def forward(self, grid: Tensor, crop: Tensor, scalars: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, vectors: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
         """Run whole sequences, each tick seeing itself and the WINDOW - 1 before.
 
-        :param grid: (B, T, 9, 12, 16); :param crop: (B, T, 8, 12, 12); :param scalars: (B, T, 35).
-        :param times: (B, T) seconds.
+        :param vectors: (B, T, SIZE) observations; :param times: (B, T) seconds.
         :returns: beliefs (B, T, 6), and logits of nearness (B, T).
         """
         batch, length = times.shape
-        hidden = self.dropout(self.encoder(grid.flatten(0, 1), crop.flatten(0, 1), scalars.flatten(0, 1)))
-        hidden = hidden.unflatten(0, (batch, length))
+        hidden = self.dropout(self.encoder(vectors))
         shares = _knot_shares(times[:, :, None] - times[:, None, :])
         steps = torch.arange(length, device=times.device)
         back = steps[:, None] - steps[None, :]
@@ -146,11 +136,8 @@ class AttentionEstimator:
 
         :raises FileNotFoundError: there is no such file.
         """
-        path = WEIGHTS if weights is None else Path(weights)
-        if not path.exists():
-            raise FileNotFoundError(f'no weights of the moments model at {path}')
         self.model = PhaseModel()
-        self.model.load_state_dict({name: tensor.float() for name, tensor in load_file(str(path)).items()})
+        self.model.load_state_dict(load_part(weights, 'phases'))
         self.model.eval()
         self.reset()
 
@@ -161,23 +148,15 @@ class AttentionEstimator:
         self._inputs: list[deque[Tensor]] = [deque(maxlen=WINDOW) for _ in range(LAYERS)]
         self._belief: Tensor | None = None
 
-    def step(self, token: Token) -> Estimate:
-        """Take the next token."""
-        # so little to compute that further threads only spin: on a busy 2-core machine one thread took
-        # 2 ms of CPU and two took 86
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.inference_mode():
-                return self._step(token)
-        finally:
-            torch.set_num_threads(threads)
+    def step(self, observation: Observation) -> Estimate:
+        """Take the next observation."""
+        with torch.inference_mode():
+            return self._step(observation)
 
-    def _step(self, token: Token) -> Estimate:
-        self._times.append(token.time)
-        hidden = self.model.encoder(torch.from_numpy(token.grid)[None], torch.from_numpy(token.crop)[None],
-                                    torch.from_numpy(token.scalars)[None])
-        ages = torch.tensor([[[token.time - time for time in self._times]]])
+    def _step(self, observation: Observation) -> Estimate:
+        self._times.append(observation.time)
+        hidden = self.model.encoder(torch.from_numpy(observation.vector)[None])
+        ages = torch.tensor([[[observation.time - time for time in self._times]]])
         shares, allowed = _knot_shares(ages), torch.ones_like(ages, dtype=torch.bool)
         weights = None
         for layer, given in zip(self.model.layers, self._inputs, strict=True):

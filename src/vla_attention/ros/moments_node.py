@@ -14,7 +14,7 @@ from std_msgs.msg import Float32MultiArray, Header, String
 from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, ObjectHypothesisWithPose
 
 from vla_attention.moments import Moment, MomentAttention
-from vla_attention.moments.phase_model import WEIGHTS
+from vla_attention.moments.weights import WEIGHTS
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.health import fingerprint
 from vla_attention.ros.image_node import ImageNode

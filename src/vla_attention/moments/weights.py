@@ -1,0 +1,27 @@
+"""The weights of the moments stage: a part for the spatial and one for the temporal attention."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+WEIGHTS = Path(__file__).parent.parent / 'weights' / 'moments.safetensors'
+PARTS = ('finder', 'phases')
+
+
+def load_part(path: Path | None, part: str) -> dict[str, Tensor]:
+    """Return the float32 tensors of a part ('finder' or 'phases'); the package's own where ``path`` is None.
+
+    :raises FileNotFoundError: there is no such file.
+    :raises ValueError: the file has no such part: it is of another model or of an older release.
+    """
+    path = WEIGHTS if path is None else Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f'no weights of the moments model at {path}')
+    tensors = {name[len(part) + 1:]: tensor.float() if tensor.is_floating_point() else tensor
+               for name, tensor in load_file(str(path)).items() if name.startswith(f'{part}.')}
+    if not tensors:
+        raise ValueError(f'weights {path}: no part {part!r}; another model, or an older release?')
+    return tensors
