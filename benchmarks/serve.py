@@ -3,7 +3,10 @@
 ``vla-attention serve`` runs in a process of its own; robots are threads here, each with a connection and an
 instruction of its own, that send the next frame when the last one is answered. So the round trips are those
 of a pool that is fully busy. ``direct`` is the same backend called in this process, without network or pool.
-The outage is a real one: the pool is killed under a robot's :class:`RemoteBackend` and started again.
+
+``costs`` is what one frame takes on each side, in processor time and bytes on the wire, which other processes
+of a busy machine change little. The outage is a real one: the pool is killed under a robot's
+:class:`RemoteBackend` and started again.
 """
 
 from __future__ import annotations
@@ -32,12 +35,16 @@ from tqdm import tqdm
 
 from vla_attention.grounding import make_backend
 from vla_attention.grounding.remote import RemoteBackend
-from vla_attention.grounding.remote_link import Link, RemoteError
+from vla_attention.grounding.remote_link import Link, RemoteError, pack
 from vla_attention.grounding.remote_protocol import (
     GROUND_PATH,
     HEALTH_PATH,
     TYPE,
+    Answer,
+    Limits,
     read_answer,
+    read_question,
+    write_answer,
     write_question,
 )
 
@@ -67,6 +74,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {'machine': _machine(), 'image': f'{SIZE[0]}x{SIZE[1]}',
                               'phrases a robot': len(PHRASES[0]), 'load before': os.getloadavg()[0]}
     local = make_backend()
+    result['costs'] = _costs(local, frames[0])
     rows = [_direct(local, frames, options.serve_seconds)]
     port = _free_port()
     start = partial(_pool, options.serve_engine, port, options.serve_options.split())
@@ -87,6 +95,30 @@ def _frames() -> list[np.ndarray]:
     return [np.roll(photo, 8 * index, axis=1) for index in range(16)]
 
 
+def _costs(backend: Any, image: np.ndarray) -> dict[str, float]:
+    answer = Answer(backend.attend(image, backend.encode(PHRASES[0])), {'batch': '1'})
+    jpeg, raw = (write_question(PHRASES[0], image, PATIENCE, jpeg_quality=quality) for quality in (90, 0))
+    unpacked = write_answer(answer)
+    return {
+        'question jpeg kB': round(len(jpeg) / 1024, 1), 'question raw kB': round(len(raw) / 1024, 1),
+        'answer kB': round(len(pack(unpacked)) / 1024, 1),
+        'robot cpu ms, jpeg': _cpu(lambda: (write_question(PHRASES[0], image, PATIENCE, jpeg_quality=90),
+                                            read_answer(unpacked, PHRASES[0], SIZE))),
+        'worker cpu ms, jpeg': _cpu(lambda: (read_question(jpeg, Limits()), pack(write_answer(answer)))),
+        'worker cpu ms, raw': _cpu(lambda: (read_question(raw, Limits()), pack(write_answer(answer)))),
+        'model cpu ms': _cpu(lambda: backend.attend(image, backend.encode(PHRASES[0])), 5)}
+
+
+def _cpu(call: Callable[[], object], times: int = 20) -> float:
+    """Return the median processor time of a call in ms, of all threads."""
+    took = []
+    for _ in range(times):
+        began = time.process_time()
+        call()
+        took.append(time.process_time() - began)
+    return round(float(np.median(took)) * 1e3, 2)
+
+
 def _direct(backend: Any, frames: list[np.ndarray], seconds: float) -> dict[str, Any]:
     encoded = backend.encode(PHRASES[0])
     backend.attend(frames[0], encoded)
@@ -102,7 +134,6 @@ def _direct(backend: Any, frames: list[np.ndarray], seconds: float) -> dict[str,
 def _robots(url: str, clients: int, quality: int, frames: list[np.ndarray], seconds: float) -> dict[str, Any]:
     trips: list[list[float]] = [[] for _ in range(clients)]
     batches: list[int] = []
-    sizes: dict[str, int] = {}
     failures: list[str] = []
     ready = threading.Barrier(clients + 1)
     stop = threading.Event()
@@ -123,7 +154,6 @@ def _robots(url: str, clients: int, quality: int, frames: list[np.ndarray], seco
             answer = read_answer(data, phrases, SIZE)
             trips[number].append(time.perf_counter() - start)
             batches.append(int(answer.about['batch']))
-            sizes.update({'question kB': len(body), 'answer kB': len(data)})
         link.close()
 
     threads = [threading.Thread(target=robot, args=(number,)) for number in range(clients)]
@@ -141,8 +171,7 @@ def _robots(url: str, clients: int, quality: int, frames: list[np.ndarray], seco
     return {'way': 'jpeg' if quality else 'raw', 'robots': clients,
             **_times([each for robot_trips in trips for each in robot_trips], took),
             'batch mean': round(float(np.mean(batches)), 2), 'batch max': max(batches),
-            # the answer is counted unpacked; it is a third of that on the wire
-            **{key: round(size / 1024, 1) for key, size in sizes.items()}, 'failed': len(failures)}
+            'failed': len(failures)}
 
 
 def _outage(start: Callable[[], Any], local: Any, frames: list[np.ndarray]) -> dict[str, Any]:
@@ -150,7 +179,7 @@ def _outage(start: Callable[[], Any], local: Any, frames: list[np.ndarray]) -> d
     backend: RemoteBackend | None = None
     try:
         with start() as url:
-            backend = RemoteBackend(url, timeout=2.0, fallback=local)
+            backend = RemoteBackend(url, timeout=PATIENCE, fallback=local)
             encoded = backend.encode(PHRASES[0])
             for frame in frames[:3]:
                 backend.attend(frame, encoded)

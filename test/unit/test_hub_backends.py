@@ -225,6 +225,24 @@ def test_prepares_images_as_the_model_s_own_processor(folders, backends, image, 
     assert levels.max() < 2.01 and levels.mean() < 0.1
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_many_images_at_once_give_what_each_gives_alone(backends, image, name):
+    """Each robot of a pool has its own picture and its own phrases."""
+    backend = backends[name]
+    images = [image, np.ascontiguousarray(image[:, ::-1]), image[:96, :100]]
+    encoded = [backend.encode(phrases) for phrases in (PHRASES, ('mug',), ('the left side',))]
+    passes = []
+    hook = backend.model.get_submodule(VISION[name]).register_forward_hook(lambda *_: passes.append(1))
+    together = backend.attend_many(images, encoded)
+    hook.remove()
+    assert len(passes) == (1 if backend.exports else sum(bool(each.tree.texts) for each in encoded))
+    for maps, one, phrases in zip(together, images, encoded, strict=True):
+        alone = backend.attend(one, phrases)
+        assert maps.phrases == alone.phrases and maps.image_size == alone.image_size
+        np.testing.assert_allclose(maps.maps, alone.maps, atol=1e-4)
+        np.testing.assert_allclose(maps.presence, alone.presence, atol=1e-4)
+
+
 @pytest.mark.parametrize('name', ['clipseg', 'owlv2'])
 def test_openvino_agrees_with_torch(folders, backends, image, name):
     """Within 1e-4 in float32; with a bfloat16 image encoder within 0.05."""

@@ -37,9 +37,15 @@ class ClipSegBackend(HubBackend):
         :param pixels: (1, 3, h, w) from :meth:`prepare`.
         :param features: (T, D) conditional embeddings.
         """
+        return self._decode(self._see(pixels), features)
+
+    def _decode(self, seen: tuple[torch.Tensor, ...], features: torch.Tensor) -> torch.Tensor:
         count = len(features)
-        layers = [layer.expand(count, -1, -1) for layer in self._activations(pixels)]
-        return self.model.decoder(layers, features).logits.view(count, *pixels.shape[-2:])
+        logits = self.model.decoder([layer.expand(count, -1, -1) for layer in seen], features).logits
+        return logits.view(count, *logits.shape[-2:])
+
+    def _see(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self._activations(pixels)
 
     def _activations(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         vision, wanted = self.model.clip.vision_model, self.model.extract_layers
@@ -51,7 +57,11 @@ class ClipSegBackend(HubBackend):
         return tuple(after[index] for index in wanted)
 
     def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:
-        logits = self.logits(self.prepare(image), features)
+        return self._look_at(image, self._see(self.prepare(image)), features, count)
+
+    def _look_at(self, image: np.ndarray, seen: tuple[torch.Tensor, ...], features: Any,
+                 count: int) -> Evidence:
+        logits = self._decode(seen, features)
         scores = torch.sigmoid(logits.float())
         maps = calibrate(to_grid(scores, self.grid(image)), self.threshold)
         masks = calibrate(scores.cpu().numpy(), self.threshold)

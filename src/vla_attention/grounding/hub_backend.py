@@ -115,6 +115,32 @@ class HubBackend(ABC):
             evidence = self._look(image, encoded.features, len(encoded.tree.texts))
         return assemble(encoded.tree, evidence, image)
 
+    def attend_many(self, images: Sequence[np.ndarray],
+                    encoded: Sequence[EncodedPhrases]) -> list[AttentionMaps]:
+        """Attend to several images, each for phrases of its own: what a pool that serves many robots calls.
+
+        Where the image encoder knows nothing of texts (``exports``), all images go through it at once;
+        OpenVINO would compile it anew for each number of images, so there they take turns.
+
+        :param images: B times (H, W, 3) uint8 RGB, of any sizes.
+        :raises ValueError: an image of another shape or dtype, or a side below 32 pixels.
+        """
+        if not self.exports or self.engine == 'openvino':
+            return [self.attend(image, phrases) for image, phrases in zip(images, encoded, strict=True)]
+        for image in images:
+            check_image(image)
+        found = []
+        with torch.inference_mode():
+            seen = self._see(torch.cat([self.prepare(image) for image in images]))
+            for index, (image, phrases) in enumerate(zip(images, encoded, strict=True)):
+                if not phrases.tree.texts:
+                    found.append(self.attend(image, phrases))
+                    continue
+                own = tuple(part[index:index + 1] for part in seen)
+                found.append(assemble(phrases.tree, self._look_at(
+                    image, own, phrases.features, len(phrases.tree.texts)), image))
+        return found
+
     @staticmethod
     def grid(image: np.ndarray) -> tuple[int, int]:
         """Return (rows, cols) of the patch grid of an image: the one of the embedded model."""
@@ -128,6 +154,15 @@ class HubBackend(ABC):
     @abstractmethod
     def _encode(self, texts: tuple[str, ...]) -> Any:
         """Return the features of T texts."""
+
+    def _see(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what the image encoder makes of (B, 3, h, w), each part (B, ...); where ``exports``."""
+        raise NotImplementedError
+
+    def _look_at(self, image: np.ndarray, seen: tuple[torch.Tensor, ...], features: Any,
+                 count: int) -> Evidence:
+        """Return what the model sees of the texts in one image that was encoded before; where ``exports``."""
+        raise NotImplementedError
 
     @abstractmethod
     def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:

@@ -45,7 +45,11 @@ class Owlv2Backend(HubBackend):
         :param features: (T, D) text embeddings.
         :return: boxes are centre x, centre y, width, height in shares of the padded square.
         """
-        patches, = self._patches(pixels)
+        return self._detect(self._see(pixels), features)
+
+    def _detect(self, seen: tuple[torch.Tensor, ...],
+                features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        patches, = seen
         _, rows, cols, width = patches.shape
         flat = patches.reshape(1, rows * cols, width)
         logits, _ = self.model.class_predictor(flat, features[None], None)
@@ -55,9 +59,16 @@ class Owlv2Backend(HubBackend):
     def _patches(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         return (self.model.image_embedder(pixels)[0],)
 
+    def _see(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self._patches(pixels)
+
     def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:
+        return self._look_at(image, self._see(self.prepare(image)), features, count)
+
+    def _look_at(self, image: np.ndarray, seen: tuple[torch.Tensor, ...], features: Any,
+                 count: int) -> Evidence:
         height, width = image.shape[:2]
-        logits, boxes = self.detect(self.prepare(image), features)
+        logits, boxes = self._detect(seen, features)
         scores = torch.sigmoid(logits.float())
         side = max(height, width)
         maps = to_grid(scores.permute(2, 0, 1), self.grid(image), (height / side, width / side))
