@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -32,6 +33,7 @@ from vla_attention.grounding.remote_protocol import (
     read_question,
     write_question,
 )
+from vla_attention.serve.batcher import Batcher
 from vla_attention.serve.settings import Settings
 from vla_attention.serve.worker import ExpiredError, Job, Worker
 
@@ -100,6 +102,19 @@ def test_a_backend_that_takes_many_images_gets_them_at_once():
     assert [result.about['batch'] for result in results[:2]] == ['2', '2']
     results = Worker(backend).work([job('cup'), job('trouble')])
     assert results[0].maps.phrases == ('cup',) and isinstance(results[1], RuntimeError)
+
+
+def test_a_batch_that_fails_is_told_and_the_next_one_is_worked_on():
+    def work(jobs):
+        raise MemoryError('no room')
+
+    async def ask_twice():
+        batcher = Batcher(work, wait=0)
+        running = asyncio.create_task(batcher.run())
+        results = [await batcher(job('cup')), await batcher(job('plate'))]
+        running.cancel()
+        return results
+    assert [str(result) for result in asyncio.run(ask_twice())] == ['no room', 'no room']
 
 
 # ---- over HTTP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -79,15 +80,18 @@ def run(options: argparse.Namespace) -> None:
         settings = Settings.of(given)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    # made here even where replicas make their own: what is wrong with it is told in one line, at once
-    backend = make_chosen(options, **further)
+    where = f'http://{options.host}:{options.port}'
     if engine == 'single':
+        backend = make_chosen(options, **further)
+        print(f'{backend.name} on {backend.device} at {where}', file=sys.stderr)
         from vla_attention.grounding.remote import TOKEN
         from vla_attention.serve import single
         single.run(backend, settings, options.host, options.port, token=os.environ.get(TOKEN, ''))
         return
-    del backend
+    if 'RAY_ADDRESS' not in os.environ:
+        make_chosen(options, **further)     # as replicas will: what is wrong is told in one line, at once
     from vla_attention.serve import pool
+    print(f'{options.backend} on Ray at {where}', file=sys.stderr)
     try:
         pool.run(given, options.host, options.port, replicas=(options.replicas, most), cpus=options.cpus,
                  gpus=options.gpus)

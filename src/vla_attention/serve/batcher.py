@@ -39,7 +39,10 @@ class Batcher:
         with ThreadPoolExecutor(1, 'worker') as thread:
             while True:
                 batch = await self._collect()
-                results = await loop.run_in_executor(thread, self._work, [job for job, _ in batch])
+                try:
+                    results = await loop.run_in_executor(thread, self._work, [job for job, _ in batch])
+                except Exception as error:      # the askers are told, and the next batch is worked on
+                    results = [error] * len(batch)
                 for (_, future), result in zip(batch, results, strict=True):
                     if not future.done():       # its asker may have gone
                         future.set_result(result)
