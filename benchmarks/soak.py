@@ -276,7 +276,7 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
 
 
 def _memory(lines: list[dict[str, Any]], kind: str, name: str) -> float | None:
-    if not lines:
+    if not lines or kind not in lines[0]:
         return None
     found = [sum(line[kind].get(node, 0) for node in STACK) if name == 'all nodes'
              else line[kind].get(name, float('nan')) for line in lines]

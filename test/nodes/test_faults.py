@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from stack import Stack, picture
 from std_msgs.msg import Header, String
+from vision_msgs.msg import Classification
 
 from vla_attention.ros import image_node
 from vla_attention.ros.image_node import ImageNode
@@ -297,8 +298,11 @@ def test_the_nodes_open_no_socket_of_their_own(graph, tmp_path, monkeypatch):
         'socket.socket.__init__ = socket.getaddrinfo = subprocess.Popen.__init__ = forbidden\n')
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     stack = Stack(graph)
-    nodes = [graph.start('instruction_node'), graph.start('attention_node', presence_threshold=0.0)]
+    overlays, phases = graph.collect(Image, 'overlay'), graph.collect(Classification, 'moments/phase')
+    process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0')    # all of them
+    graph.wait(lambda: stack.state('overlay_node') == 'active')
     stack.say('빨간 컵을 집어줘')
     graph.wait(lambda: stack.answer(stack.regions)[1].detections)
-    for node in nodes:
-        assert node.stop() == 0 and 'FORBIDDEN' not in node.log
+    stack.answer(overlays)
+    graph.wait(lambda: stack.send() and phases)
+    assert process.stop() == 0 and 'FORBIDDEN' not in process.log
