@@ -308,7 +308,7 @@ def with_backend(name: str, count: int, seed: int) -> dict[str, Any]:
                 thing = things[phrase.target_id]
                 sight = _sight(scene, thing, depth, intrinsics)
                 if _measurable(sight.visible) and thing.visible > VISIBLE:
-                    found.append((sight, region, lift(region, depth, intrinsics)))
+                    found.append((sight, region, lift(region, depth, intrinsics, scene.image)))
     row = _row(f'generated, maps of {name}, pointed at rightly', found)
     return {**row, 'phrases': len(scores), 'right': float(np.mean(hits)),
             'calibration error': calibration_error(np.array(scores), np.array(hits, float))}

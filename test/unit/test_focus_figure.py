@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vla_attention.focus import find_regions
-from vla_attention.focus.figure import find_figure
+from vla_attention.focus.figure import alike, find_figure
 from vla_attention.grounding import AttentionMaps
 
 WIDTH, HEIGHT = 320, 240
@@ -86,3 +86,10 @@ def test_an_image_of_another_size_is_refused():
     maps = AttentionMaps(('cup',), np.ones((1, 15, 20), np.float32), np.ones(1, np.float32), (WIDTH, HEIGHT))
     with pytest.raises(ValueError, match='image has the shape'):
         find_regions(maps, 0, 'target', image=np.zeros((120, 160, 3), np.uint8))
+
+
+def test_a_thing_goes_on_in_its_own_colours_and_not_in_its_neighbours():
+    thing, neighbour = disc(130, 110, 40), disc(205, 110, 34)
+    image = picture((neighbour, (220, 200, 40)), (thing, (30, 60, 200)))
+    same = alike(image, thing & (np.arange(WIDTH) < 130))       # only the left half is known
+    assert same[thing].mean() > 0.9 and same[~thing].mean() < 0.05

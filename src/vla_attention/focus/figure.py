@@ -15,6 +15,8 @@ STEEP = 1.5         # by how much the odds (log) fall from the middle to the box
 MAP_WEIGHT = 0.5    # what the odds (log) of the map count
 COLOUR_WEIGHT = 2.5         # what those of a colour count
 MOST_COLOUR = 4.0           # odds (log) of a colour at most
+COMMON = 0.005      # share of the commonest colour's frequency from which a colour is common
+OWN = 0.5           # a colour that is this much as frequent around a thing may still be its own
 LEAST_PART = 0.35           # a part that weighs less than this share of the heaviest is none of the thing
 
 _BITS = 3                                       # of each channel of a colour
@@ -55,6 +57,19 @@ def find_figure(image: np.ndarray, box: tuple[float, float, float, float],
     mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     full = cv2.resize(mask.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     return window, full >= 0.5
+
+
+def alike(image: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Tell which pixels have a colour that is common under a mask and not much commoner around it.
+
+    :param image: (h, w, 3) uint8 RGB.
+    :param said: (h, w) bool.
+    :return: (h, w) bool.
+    """
+    codes = _codes(image)
+    inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (said, ~said))
+    common = (inside > COMMON * inside.max()) & (inside > OWN * outside)
+    return common[codes]
 
 
 def _around(box: tuple[float, float, float, float], width: int, height: int) -> Window:

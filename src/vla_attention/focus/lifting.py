@@ -25,7 +25,8 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
 
     :param depth: (H, W) float32 metres along the optical axis, NaN (or 0) where there is no reading, pixel
         for pixel the image that the region is of. Of large things not every pixel becomes a point.
-    :param image: (H, W, 3) uint8 RGB, for the colours of the points.
+    :param image: (H, W, 3) uint8 RGB, for the colours of the points, and to follow a thing beyond an outline
+        that holds a part of it alone.
     :return: the region with centre, size, orientation, points (and colours) in the optical frame, its mask
         corrected by the depth; or unchanged but for ``no_3d``, which says why.
     :raises ValueError: depth or image of another size than the region's mask, or of another type.
@@ -44,7 +45,7 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
     if readings < max(MIN_POINTS, MIN_SHARE * pixels):
         return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading')
     step = _step(region.box, pixels)
-    surface = separate(region.mask, region.box, depth, intrinsics, step)
+    surface = separate(region.mask, region.box, depth, intrinsics, step, image)
     count = int(np.count_nonzero(surface.solid))
     if count < MIN_POINTS:
         left_over = f'{count * step ** 2} points are left of {readings} readings'

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vla_attention.focus import depth as depths
+from vla_attention.focus.figure import alike
 from vla_attention.focus.intrinsics import Intrinsics
 from vla_attention.focus.plane import Plane, fit_plane
 
@@ -37,7 +38,7 @@ class Surface:
 
 
 def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np.ndarray,
-             intrinsics: Intrinsics, step: int = 1) -> Surface:
+             intrinsics: Intrinsics, step: int = 1, image: np.ndarray | None = None) -> Surface:
     """Separate a thing from what is around it.
 
     The plane under it is taken away, the rest is cut where depth jumps, and the parts that the outline from
@@ -49,6 +50,8 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     :param depth: (H, W) float32 metres, NaN where there is no reading.
     :param step: take every ``step``-th pixel of every ``step``-th row; the surface is that of the thinned
         image, and so is its window. Jumps in depth are looked for in all pixels.
+    :param image: (H, W, 3) uint8 RGB; without it a surface does not go on beyond what the outline may be
+        off by, for then nothing tells a neighbour that touches.
     """
     height, width = depth.shape
     x0, y0, x1, y1 = _around(box, width, height)
@@ -80,9 +83,11 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
         sure = smooth & said
         if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
             return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
-    # the outline from the map may hold a part of the thing alone: its surface goes on
-    side = max(box[2] - box[0], box[3] - box[1]) / step
-    reached = gap <= min(max(side, GROWTH[0] * slack), GROWTH[1] * slack)
+    reached = gap <= slack
+    if image is not None:       # the outline may hold a part alone: the surface goes on in its colours
+        side = max(box[2] - box[0], box[3] - box[1]) / step
+        further = gap <= min(max(side, GROWTH[0] * slack), GROWTH[1] * slack)
+        reached |= further & alike(image[y0:y1:step, x0:x1:step], said)
     solid = _parts_said(above & reached, inside, said, z)
     outline = _grow(solid, jumps & reached, z, plane, cloud, tolerance)
     known = valid & ~jumps
