@@ -18,10 +18,12 @@ from training.episodes.episode import drawn_episode  # noqa: E402
 from training.episodes.script import TASKS, ScriptWriter  # noqa: E402
 from training.moments.dataset import tokenize  # noqa: E402
 from training.moments.measure import Tally, edit_score, event_counts, overlap_counts  # noqa: E402
+from training.moments.train import mirror  # noqa: E402
 from training.moments.train_action import disturb, tip_errors  # noqa: E402
 from vla_attention.moments import PHASES, MomentAttention  # noqa: E402
-from vla_attention.moments.action import ActionFinder  # noqa: E402
-from vla_attention.moments.cues import CHANNELS, GRID  # noqa: E402
+from vla_attention.moments.action import FEATURES, Action, ActionFinder  # noqa: E402
+from vla_attention.moments.cues import CHANNELS, GRID, Token  # noqa: E402
+from vla_attention.moments.trajectory import Trajectory  # noqa: E402
 from vla_attention.moments.weights import load_part  # noqa: E402
 
 
@@ -94,6 +96,27 @@ def test_what_training_does_to_the_maps_it_does_to_the_tip():
     inside = ((places > 0.03) & (places < 0.97)).all(dim=1)
     assert inside.sum() > 40
     assert ((said - places * torch.tensor(GRID[::-1])).abs()[inside] < 1.6).all()
+
+
+def test_a_mirrored_scene_gives_a_mirrored_observation():
+    rng = np.random.default_rng(0)
+    turned, plain = Trajectory(), Trajectory()
+    for number in range(12):
+        maps = rng.integers(1, 256, (len(CHANNELS), *GRID), dtype=np.uint8)
+        flipped = maps[:, :, ::-1].copy()
+        flipped[0] = 256 - flipped[0].astype(int)
+        attention = np.zeros((2, 12, 16), np.uint8)
+        attention[0, 3, 4] = 200
+        # in the middles of cells, so that both lie in the same cell
+        x, y = (6 + number + 0.5) / GRID[1], (8 + number // 2 + 0.5) / GRID[0]
+        feature = np.zeros(FEATURES, np.float32)
+        one = plain.read(Token(number * 0.2, 0.2, maps, 0.0, (0.8, 0.6), attention),
+                         Action((x, y), 0.9, feature))
+        other = turned.read(Token(number * 0.2, 0.2, flipped, 0.0, (0.8, 0.6), attention[:, :, ::-1]),
+                            Action((1 - x, y), 0.9, feature))
+    mirrored = mirror(torch.from_numpy(one.vector)[None])[0].numpy()
+    np.testing.assert_allclose(mirrored, other.vector, atol=0.03)
+    assert np.abs(one.vector - other.vector).max() > 0.3
 
 
 def test_edit_score_and_overlaps():

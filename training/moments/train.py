@@ -22,14 +22,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.moments.dataset import CACHE, Sequence, load_shards
 from training.moments.measure import Tally
-from vla_attention.moments.action import ActionFilter, ActionFinder
+from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder
+from vla_attention.moments.cues import CHANNELS
 from vla_attention.moments.importance import EventDetector
 from vla_attention.moments.moment import PHASES
 from vla_attention.moments.phase_model import PhaseModel
-from vla_attention.moments.trajectory import SIZE, Trajectory
+from vla_attention.moments.trajectory import CROP, CROPPED, SCALARS, SIZE, Trajectory
 from vla_attention.moments.weights import load_part
 
 RATE = 2e-3
+MIRRORED = torch.tensor([-1.0 if 'x' in name.split('_') and 'spread' not in name else 1.0
+                         for name in SCALARS])
 LENGTH = 128  # ticks of a training sequence at most
 BATCH = 16
 
@@ -86,10 +89,22 @@ def sample(one: Observed, rng: np.random.Generator) -> dict[str, Tensor]:
         begin = int(rng.integers(0, length - LENGTH + 1)) if rng.random() < 0.6 else 0
     part = slice(begin, begin + LENGTH)
     vectors = torch.from_numpy(one.vectors[part])
+    turned = rng.random() < 0.3
+    if turned:
+        vectors = mirror(vectors)
     kept = torch.rand(SIZE) > 0.1
+    if turned or rng.random() < 0.2:    # what the spatial attention's features mean mirrored, nobody knows
+        kept[-FEATURES:] = False
     vectors = vectors * kept * (1 + 0.1 * torch.randn(SIZE)) + 0.03 * torch.randn(vectors.shape)
     return {'vectors': vectors, 'times': torch.from_numpy(one.times[part]).float(),
             'phases': torch.from_numpy(one.phases[part]), 'nearness': torch.from_numpy(one.nearness[part])}
+
+
+def mirror(vectors: Tensor) -> Tensor:
+    """Swap left and right of observations (T, SIZE), but for the features of the spatial attention."""
+    crop = vectors[:, len(SCALARS):len(SCALARS) + CROPPED].unflatten(1, (len(CHANNELS), CROP, CROP)).flip(-1)
+    crop = torch.cat([-crop[:, :1], crop[:, 1:]], dim=1)
+    return torch.cat([vectors[:, :len(SCALARS)] * MIRRORED, crop.flatten(1), vectors[:, -FEATURES:]], dim=1)
 
 
 def batch(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
