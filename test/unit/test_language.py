@@ -68,7 +68,7 @@ def test_weights_rank_things_and_verbs_over_manner_over_particles(parser):
     assert all(0 <= value <= 1 for value in weight.values())
     manner = weight['천천히']
     assert min(weight['컵'], weight['집어서'], weight['놓아줘'], weight['접시']) > manner
-    assert manner > max(weight['을'], weight['에'])
+    assert manner > 2 * max(weight['을'], weight['에'])
     assert 0.5 < manner < 0.85
 
 
@@ -79,6 +79,23 @@ def test_tokens_cover_the_text(parser):
         assert all(parsed.text[token.start:token.end] == token.text for token in parsed.tokens)
         assert ''.join(token.text for token in parsed.tokens) == ''.join(parsed.text.split())
         assert all(token.role in (*ROLES, '') for token in parsed.tokens)
+
+
+@pytest.mark.parametrize(('text', 'roles'), [
+    ('take the third jar from the left', {'target': ['third jar from the left']}),
+    ('Hold the pan by the handle', {'target': ['pan'], 'manner': ['by the handle']}),
+    ('turn the glass upside down', {'target': ['glass'], 'manner': ['upside down']}),
+    ('put the hammer back into the crate', {'target': ['hammer'], 'destination': ['back into the crate']}),
+    ('Before you shut the box, lay the key inside it.',
+     {'target': ['box', 'key'], 'destination': ['inside it']}),
+    ('앞에서 두 번째 접시를 집어', {'target': ['앞에서 두 번째 접시']}),
+    ('빨간 걸레로 책상을 닦아', {'target': ['책상'], 'manner': ['빨간 걸레로']}),
+    ('상자를 오른쪽으로 밀어', {'target': ['상자'], 'destination': ['오른쪽']}),
+    ('혹시 괜찮으시면 컵을 내 앞에 놓아 주세요', {'target': ['컵'], 'destination': ['내 앞']})])
+def test_what_describes_a_thing_is_told_from_manner_and_place(parser, text, roles):
+    parsed = parser.parse(text)
+    for role in ('target', 'manner', 'destination', 'source'):
+        assert parsed.roles[role] == roles.get(role, []), role
 
 
 @pytest.mark.parametrize(('text', 'first', 'second'), [
@@ -93,6 +110,8 @@ def test_steps_stand_in_the_order_of_execution(parser, text, first, second):
 @pytest.mark.parametrize(('text', 'avoided'), [
     ('Do not touch the knife.', ['knife']), ('칼은 만지지 마', ['칼']),
     ("Pick up the apple, but don't move the blue cup.", ['blue cup']),
+    ('Avoid the vase and bring the bowl.', ['vase']),
+    ('뜨거운 냄비는 만지지 말고 접시를 옮겨', ['뜨거운 냄비']),
     ('파란 컵 말고 빨간 컵을 집어 줘', ['파란 컵'])])
 def test_what_is_forbidden_is_flagged(parser, text, avoided):
     assert parser.parse(text).avoided == avoided

@@ -122,6 +122,17 @@ def test_a_verb_with_nothing_at_all_has_the_target_of_the_next():
         Step('go', destination='kitchen'), Step('take', 'cup'))
 
 
+def test_a_verb_with_a_target_of_its_own_shares_none():
+    text = 'after open box take screw'
+    pieces = [(0, 5), (6, 10), (11, 14), (15, 19), (20, 25)]
+    spans = [Span(6, 10, 'action'), Span(11, 14, 'target'), Span(15, 19, 'action'), Span(20, 25, 'target')]
+    heads = {name: np.eye(5, dtype=np.float32) for name in ('argument', 'cause', 'action_order', 'time')}
+    heads['argument'][2] = [0, 1, 0, 0, 0]
+    heads['argument'][4] = [0, 0.45, 0, 0.55, 0]
+    steps = make_steps(text, spans, pieces, heads, np.zeros(len(text), bool), 'en')
+    assert steps == (Step('open', 'box'), Step('take', 'screw'))
+
+
 def test_before_and_after_change_the_order():
     marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
     links = {'box': 'close', 'pen': 'put'}

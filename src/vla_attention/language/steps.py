@@ -42,6 +42,7 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
                      if start < span.end and end > span.start] for span in spans}
     verbs = _verbs(spans, inside, heads['argument'], avoid)
     loose: list[Span] = []
+    owners: dict[Span, list[int]] = {}
     for span in spans:
         if span.role == 'action':
             continue
@@ -49,8 +50,12 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
             loose.append(span)
             continue
         links = heads['cause' if span.role == 'manner' else 'argument']
-        for index in _owners(span, verbs, inside, links, language):
-            verbs[index].arguments.setdefault(span.role, []).append(span)
+        owners[span] = _owners(span, verbs, inside, links, language)
+    served = {indices[0] for span, indices in owners.items() if span.role == 'target'}
+    for span, indices in owners.items():
+        for index in indices:
+            if index == indices[0] or index not in served:  # a verb with a target of its own shares none
+                verbs[index].arguments.setdefault(span.role, []).append(span)
     tokens = [[piece for span in verb.spans for piece in inside[span]] for verb in verbs]
     order = _order(verbs, tokens, heads['action_order'], turns_of(text, pieces, heads['time'], tokens))
     steps = [step for index in order
@@ -107,7 +112,7 @@ def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]]
         return [before[-1] if before else after[0]]
     if span.role != 'target':
         return [best]
-    return [index for index, value in enumerate(pull) if index == best or value >= SHARED]
+    return [best, *(index for index, value in enumerate(pull) if index != best and value >= SHARED)]
 
 
 def _order(verbs: Sequence[_Verb], tokens: Sequence[Sequence[int]], links: np.ndarray,
