@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vla_attention.language.characters import FEATURES, character_features, encode, pieces_of
+from vla_attention.language.characters import FEATURES, certain_cuts, character_features, encode, pieces_of
 from vla_attention.language.instruction import Step
 from vla_attention.language.parser import language_of
 from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
@@ -23,6 +23,13 @@ def test_pieces_are_cut_at_spaces_and_marks():
     assert pieces_of(' 컵을  집어 ', starts) == [(1, 2), (2, 3), (5, 7)]
     assert pieces_of('', []) == []
     assert pieces_of('   ', [True] * 3) == []
+
+
+@pytest.mark.parametrize(('text', 'cuts'), [
+    ('접시 위에 컵을 둬', [4]), ('상자 뒤에 컵을 둬', [4]), ('컵을 집은 뒤에 둬', []),
+    ('책상 위에 컵이 있어', []), ('위에 둬', []), ('put it', [])])
+def test_a_place_noun_is_cut_from_its_particle(text, cuts):
+    assert certain_cuts(text) == cuts
 
 
 def test_labels_enter_a_span_by_its_beginning():

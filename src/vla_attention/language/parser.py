@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from vla_attention.language.characters import encode, pieces_of
+from vla_attention.language.characters import certain_cuts, encode, pieces_of
 from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
 from vla_attention.language.network import LanguageNetwork
 from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
@@ -22,6 +22,9 @@ WEIGHTS = Path(__file__).parents[1] / 'weights' / 'language.safetensors'
 
 MAX_CHARACTERS = 2000
 """Longer texts are refused: no command is that long."""
+
+CERTAIN = 10.0
+"""Logit of a cut that needs no model."""
 
 EMPTY = 'the text is empty'
 TOO_LONG = f'the text is longer than {MAX_CHARACTERS} characters'
@@ -83,7 +86,8 @@ class InstructionParser:
     def _attend(self, text: str, language: str) -> Instruction:
         characters = torch.from_numpy(encode(text)).unsqueeze(0)
         states = self.network.characters(characters)
-        cut = self.network.cut(states)[0].double().numpy()
+        cut = self.network.cut(states)[0].double().numpy().copy()
+        cut[certain_cuts(text)] = CERTAIN
         pieces = pieces_of(text, (cut > 0).tolist())
         bounds, piece = piece_tensors(pieces, len(text))
         answer = self.network(states, characters[..., 0] > 0, bounds.unsqueeze(0), piece.unsqueeze(0))
