@@ -105,7 +105,9 @@ class Trajectory:
         self._still, self._going = ((self._still + token.dt, 0.0) if stopped else
                                     (0.0, self._going + token.dt))
         maps = token.maps.astype(np.float32) / 255
-        self._moved = self._moved or float(maps[CHANNELS.index('speed')].max()) > 0.25
+        # slow arms move less than the flow can tell from tick to tick
+        self._moved = (self._moved or float(maps[CHANNELS.index('speed')].max()) > 0.15
+                       or float(maps[CHANNELS.index('slow')].max()) > 0.6)
         self._note_stop(token, point, stopped, maps, aspect)
         scalars = self._scalars(token, action, point, velocity, smooth, stopped, maps, aspect)
         crop = _crop(maps, action.point)

@@ -66,7 +66,7 @@ def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = 7) 
     text = line_height(SMALL)
     strip_top = MARGIN // 2
     bar_top = strip_top + thumb_height + 2 * text + 66
-    curve_top = bar_top + BAR_HEIGHT + 40
+    curve_top = bar_top + BAR_HEIGHT + 66
     height = curve_top + CURVE_HEIGHT + 3 * text + 76
     canvas = np.full((height, WIDTH, 3), PAPER, np.uint8)
     axis = _Axis(moments[0].time, moments[-1].time)
@@ -173,7 +173,7 @@ def _draw_curve(canvas: np.ndarray, moments: Sequence[Moment], chosen: Sequence[
             for begin in range(top, y(0), 14):
                 cv2.line(canvas, (int(point[0]), begin), (int(point[0]), min(begin + 7, y(0))),
                          EVENT_COLOURS[event], 2)
-            _centred(canvas, event, int(np.clip(point[0], MARGIN + 50, WIDTH - MARGIN - 50)), top - 14, SMALL,
+            _centred(canvas, event, int(np.clip(point[0], MARGIN + 50, WIDTH - MARGIN - 50)), top - 44, SMALL,
                      EVENT_COLOURS[event])
     span = axis.last - axis.first
     step = next((step for step in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300) if span / step <= 12), 600)
