@@ -38,7 +38,7 @@ ATTENTION_SHARE = 0.3   # of the attention in the map of a kind, beside the matc
 # costs more than to doubt
 PRESENCE_EVEN = -2.8
 PRESENCE_SLOPE = 1.5
-PRESENCE_EVEN_NEAR = -3.0
+PRESENCE_EVEN_NEAR = -3.4
 # what both looks say of the kind is doubted a little beside what a phrase says of colour and place: in unlike
 # places kinds are mistaken more often than colours
 KIND_DOUBT = 1.5
