@@ -79,7 +79,7 @@ def fit(evidence: np.ndarray, right: np.ndarray, groups: np.ndarray) -> np.ndarr
 def main() -> None:
     """Fit, and write the weights into the file of the second look."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--head', type=Path, required=True, help='head.safetensors of train.py')
+    parser.add_argument('--head', type=Path, nargs='+', required=True, help='as pack.py takes it')
     parser.add_argument('--crops', type=Path, required=True, help='crops.safetensors of train_crops.py')
     parser.add_argument('--photos', type=Path, required=True, help='photographs; their split "val" is used')
     parser.add_argument('--rendered', type=Path, required=True, help='rendered scenes that no training saw')

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
@@ -16,7 +17,8 @@ from vla_attention.grounding.embedded_model import WEIGHTS, save_model
 def main() -> None:
     """Pack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--head', type=Path, required=True, help='head.safetensors of a training run')
+    parser.add_argument('--head', type=Path, nargs='+', required=True,
+                        help='head.safetensors of training runs; of several the mean is taken')
     parser.add_argument('--crops', type=Path, required=True, help='crops.safetensors, after fuse.py')
     parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
     parser.add_argument('--out', type=Path, default=WEIGHTS)
@@ -25,9 +27,15 @@ def main() -> None:
     pack(arguments.head, arguments.crops, arguments.backbone, arguments.out, arguments.notes)
 
 
-def pack(head: Path, crops: Path, backbone: Path, out: Path, notes: str) -> None:
-    """Write the weights file of the embedded model."""
-    first, known = _read(head)
+def pack(heads: list[Path], crops: Path, backbone: Path, out: Path, notes: str) -> None:
+    """Write the weights file of the embedded model.
+
+    :param heads: runs whose mean is taken (model soups, Wortsman et al., ICML 2022); each goes on where the
+        one before ended, and the last saw all kinds.
+    """
+    runs = [_read(head) for head in heads]
+    known = runs[-1][1]
+    first = {name: torch.stack([run[name].float() for run, _ in runs]).mean(0) for name in runs[0][0]}
     second, crop_known = _read(crops)
     save_model(out, load_file(str(backbone)), first, second, known, crop_known, notes)
 
