@@ -60,7 +60,7 @@ class ImageNode(PerceptionNode):
         self.health.expect('image', f'image on {self._image_topic}',
                            timeout=lambda: self.parameters['image_timeout'],
                            missing=f'no image on {self._image_topic} yet: is the camera on, is it remapped?')
-        self.subscribe(CompressedImage if compressed else Image, topic, self._take, qos.sensor())
+        self.subscribe(CompressedImage if compressed else Image, topic, self._take, qos.stream())
 
     def _take(self, message: Any) -> None:
         self.health.came('image')
