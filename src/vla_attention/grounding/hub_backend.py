@@ -59,8 +59,8 @@ class HubBackend(ABC):
             'always'.
         :param threshold: the model's score that counts as presence 0.5; each backend has its own default.
         :param compile_model: compile the image part with torch.compile; the first image then takes minutes.
-        :param engine: what runs the image encoder: 'torch', 'openvino' (CLIPSeg and OWLv2 on a CPU), or 'auto':
-            OpenVINO where it is installed and changes nothing but the time.
+        :param engine: what runs the image encoder: 'torch', 'openvino' (CLIPSeg and OWLv2 on a CPU), or
+            'auto': OpenVINO where it is installed and changes nothing but the time.
         :raises BackendError: the model cannot be loaded; the message says why and what to do.
         """
         if threshold is not None:
