@@ -30,7 +30,7 @@ def test_the_stack_goes_on_while_the_pool_is_away_and_back_to_it_afterwards(shar
         assert regions.detections[0].results[0].hypothesis.class_id == 'cup'
         assert regions.detections[0].bbox.center.position.x == pytest.approx(160, abs=16)
         shared_graph.wait(lambda: answered_by() == f'fake on cpu at {url}')
-        assert stack.complaint('attention_node') == 'working'
+        shared_graph.wait(lambda: stack.complaint('attention_node') == 'working')
 
     stack.say('접시를 집어줘')     # while nobody is there to tell it to
     for _ in range(4):
