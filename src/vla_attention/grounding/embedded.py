@@ -7,11 +7,11 @@ measured in the pixels (:mod:`colour`); size, place and relation words compare c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from vla_attention.grounding.attention_maps import AttentionMaps
 from vla_attention.grounding.backend import BackendError
@@ -21,6 +21,7 @@ from vla_attention.grounding.scene import Answer, Scene
 from vla_attention.grounding.second_look import SecondLook
 from vla_attention.grounding.word_queries import WordQueries, make_queries
 from vla_attention.language import Phrase, parse_phrase
+from vla_attention.threads import one_thread
 from vla_attention.vision.engine import make_engine
 from vla_attention.vision.image import LONGEST, check_image, fit
 
@@ -88,7 +89,7 @@ class EmbeddedBackend:
         :param image: (H, W, 3) uint8 RGB.
         :raises ValueError: another shape or dtype.
         """
-        with _one_thread(self._engine.name == 'openvino'):
+        with one_thread() if self._engine.name == 'openvino' else nullcontext():
             scene = self.view(image, encoded)
             answers = [scene.look_for(phrase) for phrase in encoded.phrases]
         return _as_maps(encoded, answers, (image.shape[1], image.shape[0]))
@@ -117,19 +118,3 @@ def _as_maps(encoded: EncodedPhrases, answers: list[Answer], size: tuple[int, in
         word_texts=tuple(answer.word_texts for answer in answers),
         masks=np.stack([answer.mask for answer in answers]),
         boxes=tuple(answer.boxes for answer in answers))
-
-
-class _one_thread:  # noqa: N801 (used as a function)
-    """Keep torch to one thread meanwhile: threads that spin beside OpenVINO's double its time."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted
-
-    def __enter__(self) -> None:
-        self._before = torch.get_num_threads()
-        if self._wanted:
-            torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        if self._wanted:
-            torch.set_num_threads(self._before)

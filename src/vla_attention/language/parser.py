@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
 from vla_attention.language.network import LanguageNetwork
 from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
 from vla_attention.language.steps import make_steps
+from vla_attention.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[1] / 'weights' / 'language.safetensors'
 
@@ -32,17 +31,6 @@ CONTROL = 'the text holds control characters'
 OTHER_LANGUAGE = 'the text is neither Korean nor English'
 NO_COMMAND = 'the text is no command that names something to look at'
 NOTHING_NAMED = 'the text names nothing to look at'
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: the model is too small to share, and threads that wait cost."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class InstructionParser:
@@ -79,7 +67,7 @@ class InstructionParser:
         language = language_of(text)
         if not language:
             return Instruction(text, reason=OTHER_LANGUAGE)
-        with _one_thread():
+        with one_thread():
             return self._attend(text, language)
 
     @torch.inference_mode()

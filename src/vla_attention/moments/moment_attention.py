@@ -18,7 +18,7 @@ from vla_attention.moments.moment import PHASES, Moment
 from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
 from vla_attention.moments.spatial import SpatialAttention
-from vla_attention.moments.threads import one_thread
+from vla_attention.threads import one_thread
 
 TICK_SECONDS = 0.15     # frames that come sooner after the last tick repeat its answer
 PAUSE_SECONDS = 2.0     # a longer gap starts a new window: nobody knows what happened meanwhile
