@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from training.grounding.measure import auroc
 from vla_attention.grounding import make_backend
 from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import Look, Pipeline
@@ -221,13 +222,3 @@ def _row(name: str, group: str, language: str, answers: list[Answer]) -> dict[st
     if masks:
         row['mask_iou'] = float(np.mean(masks))
     return row
-
-
-def auroc(positive: list[float], negative: list[float]) -> float:
-    """Return the probability that a positive's score is above a negative's (ties count half)."""
-    scores = np.array(positive + negative)
-    order = np.unique(scores, return_inverse=True)[1]
-    counts = np.bincount(order)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[order]
-    n = len(positive)
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * len(negative)))

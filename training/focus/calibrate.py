@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from training.logistic import logistic_regression
 from training.scenes import make_scene
 from vla_attention.focus import find_regions
 from vla_attention.focus.confidence import FEATURES, FILE, Confidence, calibration_error, features
@@ -50,7 +51,7 @@ def answers(backend: GroundingBackend, seeds: range) -> Iterator[tuple[int, np.n
 
 
 def fit(table: np.ndarray, hits: np.ndarray) -> Confidence:
-    """Fit a logistic regression with a light ridge by Newton's method.
+    """Fit a logistic regression with a light ridge on standardised features.
 
     :param table: (N, 4) features.
     :param hits: (N,) 0 or 1.
@@ -59,15 +60,9 @@ def fit(table: np.ndarray, hits: np.ndarray) -> Confidence:
     if not 0 < hits.sum() < len(hits):
         raise ValueError(f'{int(hits.sum())} of {len(hits)} answers are right: nothing to fit')
     middle, spread = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-6)
-    design = np.column_stack([np.ones(len(table)), (table - middle) / spread])
-    ridge = RIDGE * np.diag([0.0, *np.ones(table.shape[1])])
-    weights = np.zeros(design.shape[1])
-    for _ in range(30):
-        right = 1 / (1 + np.exp(-design @ weights))
-        hessian = (design * (right * (1 - right))[:, None]).T @ design + ridge
-        weights += np.linalg.solve(hessian, design.T @ (hits - right) - ridge @ weights)
-    slopes = weights[1:] / spread
-    return Confidence(float(weights[0] - slopes @ middle), tuple(float(value) for value in slopes))
+    *weights, bias = logistic_regression((table - middle) / spread, hits, ridge=RIDGE)
+    slopes = np.array(weights) / spread
+    return Confidence(float(bias - slopes @ middle), tuple(float(value) for value in slopes))
 
 
 def main() -> None:

@@ -19,17 +19,19 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch.nn import functional
 
 from training.grounding.composites import Composite, make_composite
 from training.grounding.features import rendered
 from training.grounding.groups import may_be, names_of
+from training.grounding.measure import auroc
 from training.grounding.pack import pack
 from training.grounding.photos import PhotoSampler, load_photos
+from training.logistic import logistic_regression
 from vla_attention.grounding.embedded import EmbeddedBackend
 from vla_attention.grounding.proposals import iou
 
 FITS, MISSES = 0.5, 0.3     # IoU from which a box is right, and up to which it is wrong
+RIDGE = 2e-4        # beside a sum of shares of 1
 ABSENT = 3                  # words asked of a scene that does not show them
 
 
@@ -58,22 +60,9 @@ def examples(backend: EmbeddedBackend, scene: Composite, vocabulary: list[str],
 
 def fit(evidence: np.ndarray, right: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Return (4,) weights and bias of a logistic regression in which each group counts alike."""
-    x, y = torch.from_numpy(evidence).double(), torch.from_numpy(right).double()
     counts = np.bincount(groups)
-    share = torch.from_numpy(1 / counts[groups] / len(counts))
-    weights = torch.zeros(x.shape[1] + 1, dtype=torch.double, requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn='strong_wolfe')
-
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        answers = x @ weights[:-1] + weights[-1]
-        wrong = functional.binary_cross_entropy_with_logits(answers, y, reduction='none')
-        value = (wrong * share).sum() + 1e-4 * (weights[:-1] ** 2).sum()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    return np.asarray(weights.detach().float().numpy())
+    shares = 1 / counts[groups] / len(counts)
+    return logistic_regression(evidence, right, ridge=RIDGE, shares=shares).astype(np.float32)
 
 
 def main() -> None:
@@ -109,18 +98,12 @@ def main() -> None:
     for group, name in enumerate(('rendered', 'mixed')):
         chosen = groups == group
         scores = {'first': evidence[:, 0], 'second': evidence[:, 2], 'both': evidence @ fusion[:-1]}
-        print(name, f'{chosen.sum()} candidates, {right[chosen].mean():.2f} right;', 'AUROC', ', '.join(
-            f'{what} {auroc(score[chosen], right[chosen]):.3f}' for what, score in scores.items()))
+        told = ', '.join(f'{what} {auroc(score[chosen & right], score[chosen & ~right]):.3f}'
+                         for what, score in scores.items())
+        print(name, f'{chosen.sum()} candidates, {right[chosen].mean():.2f} right; AUROC', told)
     print('weights', fusion.round(3).tolist())
     state = load_file(str(arguments.crops))
     save_file({**state, 'fusion': torch.from_numpy(fusion).half()}, arguments.crops, metadata=metadata)
-
-
-def auroc(scores: np.ndarray, right: np.ndarray) -> float:
-    """Return the probability that a right candidate scores above a wrong one."""
-    ranks = scores.argsort().argsort() + 1
-    count = right.sum()
-    return float((ranks[right].sum() - count * (count + 1) / 2) / max(1, count * (~right).sum()))
 
 
 if __name__ == '__main__':

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from training.grounding.features import load_backbone
 from training.grounding.groups import names_of
+from training.grounding.measure import auroc
 from training.grounding.targets import crop_label, make_targets
 from vla_attention.grounding.head import GroundingHead, class_logits
 from vla_attention.grounding.kind_classes import classes_of
@@ -195,10 +196,8 @@ def evaluate(head: GroundingHead, shards: list[Path], vocabulary: list[str], ind
         overlaps.append(generalised_iou(boxes[middle], batch.boxes[middle]))
     table = np.array(hits)
     small = table[:, 0] < 0.05
-    values, truth = np.array([s for s, _ in scores]), np.array([t for _, t in scores])
-    ranks = values.argsort().argsort() + 1
-    auroc = (ranks[truth].sum() - truth.sum() * (truth.sum() + 1) / 2) / max(1, truth.sum() * (~truth).sum())
-    result = {'auroc': float(auroc), 'giou': float(torch.cat(overlaps).mean())}
+    shown, absent = ([score for score, present in scores if present is wanted] for wanted in (True, False))
+    result = {'auroc': auroc(shown, absent), 'giou': float(torch.cat(overlaps).mean())}
     for column, name in enumerate(('attention', 'match', 'class'), 1):
         result[name] = float(table[:, column].mean())
         result[f'{name}_small'] = float(table[small, column].mean())

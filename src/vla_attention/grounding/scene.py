@@ -83,6 +83,7 @@ class Scene:
         self.objectness = torch.sigmoid(sight.objectness[0]).numpy()
         self.reach = sight.boxes[0].cpu().numpy()
         self.small = cv2.resize(seen, self.fine, interpolation=cv2.INTER_AREA)
+        self._kinds: dict[str, tuple[np.ndarray, float]] = {}
         self._colours: dict[tuple[str, ...], np.ndarray] = {}
 
     def look_for(self, phrase: Phrase) -> Answer:
@@ -121,7 +122,15 @@ class Scene:
         return np.clip(share / COLOUR_FULL, COLOUR_LEAST, 1).astype(np.float32)
 
     def kind_map(self, kind: str) -> tuple[np.ndarray, float]:
-        """Return how well patches fit a kind, (rows, cols) with peak 1, and how probably it is in view."""
+        """Return how well patches fit a kind, (rows, cols) with peak 1, and how probably it is in view.
+
+        The second is by the first look alone.
+        """
+        if kind not in self._kinds:
+            self._kinds[kind] = self._kind_map(kind)
+        return self._kinds[kind]
+
+    def _kind_map(self, kind: str) -> tuple[np.ndarray, float]:
         word = self.queries.kinds.index(kind)
         attention, match = self.attention[word], self.match[word]
         fits = _sigmoid(match) / _sigmoid(match.max())
