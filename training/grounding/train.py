@@ -26,6 +26,7 @@ from torch.nn import functional
 from training.grounding.features import load_backbone
 from training.grounding.groups import names_of
 from training.grounding.measure import auroc
+from training.grounding.run import descend, record, resume
 from training.grounding.targets import crop_label, make_targets
 from vla_attention.grounding.head import GroundingHead, class_logits
 from vla_attention.grounding.kind_classes import classes_of
@@ -227,12 +228,8 @@ def main() -> None:
     index = {kind: i for i, kind in enumerate(words.kinds)}
     head = GroundingHead(len(words.kinds))
     optimiser = torch.optim.AdamW(head.parameters(), lr=arguments.rate, weight_decay=0.03)
-    state_path, spent, passes = arguments.out / 'state.pt', 0.0, 0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        head.load_state_dict(state['head'])
-        optimiser.load_state_dict(state['optimiser'])
-        spent, passes = state['spent'], state['passes']
+    state = resume(arguments.out, head, optimiser)
+    spent, passes = state.get('spent', 0.0), state.get('passes', 0)
     print(f'{sum(p.numel() for p in head.parameters())} parameters', flush=True)
     limit = arguments.minutes * 60
     while spent < limit:
@@ -246,15 +243,11 @@ def main() -> None:
         for batch in batches(shards, vocabulary, index, arguments.batch,
                              np.random.default_rng(passes), arguments.window):
             share = min(1.0, (spent + time.perf_counter() - begin) / limit)
-            for group in optimiser.param_groups:
-                group['lr'] = arguments.rate * min(1.0, share / 0.03 + 0.05, 1.25 * (1 - share) + 0.002)
+            rate = arguments.rate * min(1.0, share / 0.03 + 0.05, 1.25 * (1 - share) + 0.002)
             # now and then a word is known by its classes alone, as most words of the lexicon are
             dropped = known * (torch.rand(len(known)) > 0.2)
             parts = losses(head, batch, words, dropped)
-            optimiser.zero_grad()
-            sum(parts.values()).backward()
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
-            optimiser.step()
+            descend(torch.stack(list(parts.values())).sum(), head, optimiser, rate)
             steps += 1
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + value.item()
@@ -269,11 +262,7 @@ def main() -> None:
         if passes % arguments.evaluate_every == 0 or spent >= limit:
             entry['val'] = evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words,
                                     known)
-        with (arguments.out / 'log.jsonl').open('a', encoding='utf-8') as lines:
-            lines.write(json.dumps(entry) + '\n')
-        print(entry, flush=True)
-        torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(), 'spent': spent,
-                    'passes': passes}, state_path)
+        record(arguments.out, entry, head, optimiser, spent=spent, passes=passes)
         save_file({f'head.{name}': value.half().contiguous() for name, value in head.state_dict().items()},
                   arguments.out / 'head.safetensors', metadata={'known': json.dumps(vocabulary)})
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from training.grounding.features import load_backbone
 from training.grounding.groups import may_be, names_of
+from training.grounding.run import descend, record, resume
 from training.grounding.train import Words, make_words
 from vla_attention.grounding.crop_attention import TOKENS, CropHead, class_prior
 from vla_attention.vision.backbone import CHANNELS
@@ -140,29 +141,20 @@ def main() -> None:
     steps = len(crops.features) // arguments.batch
     print(f'{len(crops.features)} crops, {len(index)} words, {steps} steps a pass, '
           f'{sum(p.numel() for p in head.parameters())} parameters', flush=True)
-    state_path, passes = arguments.out / 'state.pt', 0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        head.load_state_dict(state['head'])
-        optimiser.load_state_dict(state['optimiser'])
-        passes = state['passes']
+    passes = resume(arguments.out, head, optimiser).get('passes', 0)
     while passes < arguments.passes:
         random = torch.Generator().manual_seed(passes)
         order = torch.multinomial(weight, steps * arguments.batch, replacement=True, generator=random)
         begin, total = time.perf_counter(), 0.0
         for step, chosen in enumerate(order.split(arguments.batch)):
             share = (passes + step / steps) / arguments.passes
-            for group in optimiser.param_groups:
-                group['lr'] = arguments.rate * min(1.0, share / 0.05 + 0.02, 1.2 * (1 - share) + 0.002)
+            rate = arguments.rate * min(1.0, share / 0.05 + 0.02, 1.2 * (1 - share) + 0.002)
             # now and then a word is known by its classes alone, as most words of the lexicon are
             columns = torch.randperm(len(index))[:arguments.words]
             known = (torch.rand(len(columns)) > 0.2).float()
             loss = loss_of(head, crops.features[chosen].float(), crops.targets[chosen][:, columns], words,
                            index[columns], known, classifier)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
-            optimiser.step()
+            descend(loss, head, optimiser, rate)
             total += loss.item()
             if step % 50 == 0:
                 print(f'{passes} {step} {total / (step + 1):.3f} '
@@ -174,11 +166,7 @@ def main() -> None:
                  **{name: {**evaluate(head, part, words, index, known, classifier),
                            'unknown': evaluate(head, part, words, index, 0 * known, classifier)['head']}
                     for name, part in val.items()}}
-        print(entry, flush=True)
-        with (arguments.out / 'log.jsonl').open('a', encoding='utf-8') as lines:
-            lines.write(json.dumps(entry) + '\n')
-        torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(), 'passes': passes},
-                   state_path)
+        record(arguments.out, entry, head, optimiser, passes=passes)
         save_file({name: value.half().contiguous() for name, value in head.state_dict().items()},
                   arguments.out / 'crops.safetensors', metadata={'known': json.dumps(crops.vocabulary)})
 
