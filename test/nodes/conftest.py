@@ -21,6 +21,7 @@ os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'SHM?max_msg_size=4MB&socket
 
 try:
     import rclpy
+    from lifecycle_msgs.srv import ChangeState
     from rclpy.context import Context
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -109,6 +110,12 @@ class Graph:
             return future.result()
         finally:
             self.node.destroy_client(client)
+
+    def transition(self, node: str, number: int, seconds: float = 180.0) -> bool:
+        """Ask a lifecycle node for a transition; return whether it succeeded."""
+        request = ChangeState.Request()
+        request.transition.id = number
+        return self.call(ChangeState, f'{node}/change_state', request, seconds).success
 
     def close(self) -> list[int]:
         """Stop everything; return the exit statuses."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.srv import GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from sensor_msgs.msg import CompressedImage, Image
@@ -38,12 +38,6 @@ def set_parameter(graph, node, name, value):
         Parameter(name=name, value=ParameterValue(type=kind, **{field: value}))])
     result = graph.call(SetParameters, f'{node}/set_parameters', request).results[0]
     return SimpleNamespace(taken=result.successful, reason=result.reason)
-
-
-def transition(graph, node, number):
-    request = ChangeState.Request()
-    request.transition.id = number
-    return graph.call(ChangeState, f'{node}/change_state', request).success
 
 
 def test_without_an_instruction_the_regions_are_empty_not_silent(stack):
@@ -201,16 +195,16 @@ def test_lifecycle_and_compressed_images(stack):
     graph = stack.graph
     stack.say('빨간 컵을 집어줘')
     assert set_parameter(graph, 'attention_node', 'image_transport', 'compressed').taken
-    assert transition(graph, 'attention_node', 4)      # deactivate
+    assert graph.transition('attention_node', 4)      # deactivate
     assert graph.call(GetState, 'attention_node/get_state').current_state.label == 'inactive'
     graph.spin(0.5)
     stack.regions.clear()
     stack.send()
     graph.spin(0.5)
     assert not stack.regions                           # inactive: silent
-    assert transition(graph, 'attention_node', 2)      # cleanup
-    assert transition(graph, 'attention_node', 1)      # configure
-    assert transition(graph, 'attention_node', 3)      # activate; the parse is kept for it
+    assert graph.transition('attention_node', 2)      # cleanup
+    assert graph.transition('attention_node', 1)      # configure
+    assert graph.transition('attention_node', 3)      # activate; the parse is kept for it
     publisher = graph.node.create_publisher(CompressedImage, 'image/compressed', 1)
 
     def answered():
@@ -222,7 +216,7 @@ def test_lifecycle_and_compressed_images(stack):
     publisher.publish(CompressedImage(format='jpeg', data=cv2.imencode('.jpg', picture())[1].tobytes()[:50]))
     graph.wait(lambda: '/image/compressed: data' in stack.status('attention_node')['message'])
     assert set_parameter(graph, 'attention_node', 'image_transport', 'raw').taken
-    assert transition(graph, 'attention_node', 4) and transition(graph, 'attention_node', 3)
+    assert graph.transition('attention_node', 4) and graph.transition('attention_node', 3)
     stack.regions.clear()
     assert stack.answer(stack.regions)
 

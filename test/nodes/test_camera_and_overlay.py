@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stack import Stack, picture
 from std_msgs.msg import Header, String
@@ -58,12 +59,16 @@ def test_camera_plays_a_video_to_its_end(graph, tmp_path):
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
     if not writer.isOpened():
         pytest.skip('this OpenCV writes no video')
-    for level in range(10, 210, 10):        # two seconds: the first images come before we are heard of
+    for level in range(10, 210, 10):
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
     stack = Stack(graph)
     images = graph.collect(Image, 'image')
-    graph.start('scene_camera', source=video, rate=10.0, loop=False)
+    graph.start('scene_camera', source=video, rate=10.0, loop=False, autostart=False)
+    assert graph.transition('scene_camera', Transition.TRANSITION_CONFIGURE)
+    images_in = next(each for each in graph.node.subscriptions if each.topic_name == '/image')
+    graph.wait(images_in.get_publisher_count)
+    assert graph.transition('scene_camera', Transition.TRANSITION_ACTIVATE)
     graph.wait(lambda: 'is at its end' in stack.complaint('scene_camera'))
     graph.wait(lambda: images and read_rgb(images[-1]).mean() == pytest.approx(200, abs=4))
     levels = [int(read_rgb(image).mean()) for image in images]
@@ -72,18 +77,15 @@ def test_camera_plays_a_video_to_its_end(graph, tmp_path):
 
 
 def test_camera_says_what_it_cannot_show_and_can_be_configured_again(graph, tmp_path):
-    from lifecycle_msgs.srv import ChangeState
     from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
     from rcl_interfaces.srv import SetParameters
     camera = graph.start('scene_camera', source=tmp_path / 'nowhere.mp4')
-    configure = ChangeState.Request()
-    configure.transition.id = 1
-    assert not graph.call(ChangeState, 'scene_camera/change_state', configure).success
+    assert not graph.transition('scene_camera', Transition.TRANSITION_CONFIGURE)
     assert 'nowhere.mp4' in camera.log and camera.popen.poll() is None
     coffee = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value='coffee')
     request = SetParameters.Request(parameters=[Parameter(name='source', value=coffee)])
     assert graph.call(SetParameters, 'scene_camera/set_parameters', request).results[0].successful
-    assert graph.call(ChangeState, 'scene_camera/change_state', configure).success
+    assert graph.transition('scene_camera', Transition.TRANSITION_CONFIGURE)
 
 
 def test_overlay_draws_over_the_image_of_the_same_stamp(graph):

@@ -9,7 +9,6 @@ import pytest
 import rclpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -277,14 +276,12 @@ def test_missing_weights_are_named_and_configure_can_be_tried_again(graph, tmp_p
     graph.wait(lambda: 'cannot configure' in stack.complaint('attention_node'))
     assert 'no.safetensors' in stack.complaint('attention_node') and 'no.safetensors' in node.log
     assert stack.state('attention_node') == 'unconfigured' and node.popen.poll() is None
-    configure = ChangeState.Request()
-    configure.transition.id = 1
     (tmp_path / 'no.safetensors').write_bytes(b'\x80\x04pickle, not safetensors')
-    assert not graph.call(ChangeState, 'attention_node/change_state', configure).success
+    assert not graph.transition('attention_node', 1)
     package = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value='')
     request = SetParameters.Request(parameters=[Parameter(name='weights', value=package)])
     assert graph.call(SetParameters, 'attention_node/set_parameters', request).results[0].successful
-    assert graph.call(ChangeState, 'attention_node/change_state', configure, 60.0).success
+    assert graph.transition('attention_node', 1, 60.0)
     graph.wait(lambda: stack.state('attention_node') == 'inactive')
     assert 'cannot configure' not in stack.complaint('attention_node')
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.srv import GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from stack import Stack
@@ -29,9 +29,7 @@ def test_a_refused_model_leaves_the_node_unconfigured_until_a_good_one_is_named(
         return shared_graph.call(GetState, 'attention_node/get_state').current_state.label
 
     def change(number):
-        request = ChangeState.Request()
-        request.transition.id = number
-        return shared_graph.call(ChangeState, 'attention_node/change_state', request).success
+        return shared_graph.transition('attention_node', number)
 
     shared_graph.wait(lambda: 'refused' in node.log)
     assert 'pickle (pytorch_model.bin)' in node.log and state() == 'unconfigured'
