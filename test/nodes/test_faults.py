@@ -270,6 +270,13 @@ def test_a_late_subscriber_gets_the_parse_although_instruction_node_was_killed(s
     assert stack.say('pick up the spoon')['roles']['target'] == ['spoon']   # what is said counts more
 
 
+def test_the_initial_instruction_is_taken_up_where_nothing_else_is_known(graph):
+    parsed = graph.collect(String, 'instruction/parsed', latched=True)
+    graph.start('instruction_node', initial_instruction='숟가락을 집어줘')
+    graph.wait(lambda: parsed)
+    assert json.loads(parsed[0].data)['text'] == '숟가락을 집어줘'
+
+
 def test_missing_weights_are_named_and_configure_can_be_tried_again(graph, tmp_path):
     stack = Stack(graph)
     node = graph.start('attention_node', weights=tmp_path / 'no.safetensors')
