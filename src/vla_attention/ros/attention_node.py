@@ -195,12 +195,15 @@ class AttentionNode(ImageNode):
 
     def _take_instruction(self, message: String) -> None:
         try:
-            instruction = Instruction.from_dict(json.loads(message.data))
+            data = json.loads(message.data)
+            instruction = Instruction.from_dict(data)
         except ValueError as error:
             self.complain('instruction', f'{self.resolve_topic_name("instruction/parsed")}: data is no parse '
                           f'of an instruction ({error}): {message.data[:60]!r}; the one before stays')
             return
         self.health.came('instruction')
+        if data.get('initial') and self._instruction.text:
+            return      # of an instruction_node that was restarted, which will hear what is worked with
         self.health.fact('instruction', instruction.text[:80])
         self._instruction = instruction  # encoded by the worker, which alone calls the backend
         self._in_use.publish(message)   # instruction_node takes it up again where it was restarted

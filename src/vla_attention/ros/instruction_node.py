@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 import unicodedata
@@ -24,11 +23,10 @@ from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
 WAITING = 8     # instructions that may wait; of a flood the last ones are read
-GRACE = 1.0     # seconds for attention_node to say what it works with, which an initial one would replace
 
 SETTINGS = (
     Setting('initial_instruction', '', 'Instruction (Korean or English) to begin with; empty: wait for one '
-            'on `instruction`. Taken up a second after the node is activated, if none has come.'),
+            'on `instruction`. Taken up when the node is activated.'),
     Setting('max_characters', 2000, 'Characters that an instruction may have; a longer one is refused.',
             low=1, high=2000),
     Setting('heatmap_head', '', 'Attention head that `instruction/heatmap` shows; empty: the mean of all.',
@@ -47,7 +45,6 @@ class InstructionNode(PerceptionNode):
         super().__init__('instruction_node', SETTINGS, **options)
         self._current: Instruction | None = None
         self._told_anything = False     # an instruction has come since this process began
-        self._begins = math.inf         # when the initial instruction is due (monotonic, s)
         self._drawn: tuple[Instruction, str] | None = None
 
     def configure(self) -> None:
@@ -70,7 +67,7 @@ class InstructionNode(PerceptionNode):
         if self._current is not None:
             self._tell(self._current)
         elif self.parameters['initial_instruction']:
-            self._begins = time.monotonic() + GRACE
+            self._reader.put(String(data=self.parameters['initial_instruction']))
 
     def cleanup(self) -> None:
         """Let go of the parser."""
@@ -78,10 +75,7 @@ class InstructionNode(PerceptionNode):
         self._drawn = None
 
     def tick(self) -> None:
-        """Begin, and draw for a subscriber that came late and after a change of `heatmap_head`."""
-        if self.state == 'active' and time.monotonic() >= self._begins:
-            self._begins = math.inf
-            self._reader.put(String(data=self.parameters['initial_instruction']))
+        """Draw for a subscriber that came after the instruction, and after a change of `heatmap_head`."""
         if self.state == 'active' and self._current is not None:
             self._drawer.put(self._current)
 
@@ -96,13 +90,11 @@ class InstructionNode(PerceptionNode):
                           f'{message.data[:60]!r}')
             return
         if text and (self._current is None or text != self._current.text):
-            self._begins = math.inf
             self.get_logger().info(f'taking up again what attention_node works with: {text[:80]!r}')
             self._reader.put(String(data=text))
 
     def _take(self, message: String) -> None:
         self._told_anything = True
-        self._begins = math.inf
         self.health.count('instructions')
         if self._reader.put(message):
             self.health.count('replaced')
@@ -135,7 +127,10 @@ class InstructionNode(PerceptionNode):
         return f'data holds the control character {control!r} ({text[:40]!r})' if control else ''
 
     def _tell(self, instruction: Instruction) -> None:
-        self._parsed.publish(String(data=json.dumps(instruction.to_dict(), ensure_ascii=False)))
+        # nobody has said it yet: where attention_node works with another one, that one counts more
+        initial = not self._told_anything and instruction.text == self.parameters['initial_instruction']
+        parse = {**instruction.to_dict(), 'initial': initial}
+        self._parsed.publish(String(data=json.dumps(parse, ensure_ascii=False)))
         if instruction.heads:
             heads = np.stack([instruction.heads[name] for name in HEADS])
         else:
