@@ -115,3 +115,22 @@ def test_what_cannot_be_used_is_complained_of_and_the_node_goes_on(watcher):
                                        watcher.show(500.2)))
     header = watcher.show(500.4)
     assert seconds(header) == pytest.approx(500.4)
+
+
+def test_images_and_attention_are_taken_only_while_somebody_takes_the_answer(graph):
+    topics = ('image', 'attention/target', 'attention/destination')
+    watched: list[str] = []
+    graph.node.create_subscription(
+        DiagnosticArray, '/diagnostics',
+        lambda message: watched.extend(value.value for status in message.status for value in status.values
+                                       if value.key == 'watched'), 20)
+
+    def taken() -> list[int]:
+        return [graph.node.count_subscribers(topic) for topic in topics]
+    graph.start('moments_node')
+    graph.wait(lambda: any(said.startswith('no') for said in watched), 60)
+    assert taken() == [0, 0, 0]
+    subscription = graph.node.create_subscription(Classification, 'moments/phase', lambda message: None, 1)
+    graph.wait(lambda: taken() == [1, 1, 1], 20)
+    graph.node.destroy_subscription(subscription)
+    graph.wait(lambda: taken() == [0, 0, 0], 20)

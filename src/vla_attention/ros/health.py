@@ -65,10 +65,11 @@ class Health:
         with self._lock:
             self._sources[key] = Source(name, timeout, missing)
 
-    def no_longer_expect(self) -> None:
-        """Forget all sources (the node is not active)."""
+    def no_longer_expect(self, *keys: str) -> None:
+        """Forget these sources, or all where none is named (the node is not active)."""
         with self._lock:
-            self._sources.clear()
+            for key in keys or tuple(self._sources):
+                self._sources.pop(key, None)
 
     def came(self, key: str) -> None:
         """Note that the source has sent something."""

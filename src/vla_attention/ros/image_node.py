@@ -12,6 +12,7 @@ from vla_attention.ros import qos
 from vla_attention.ros.messages import ImageError, read_rgb, seconds
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode
+from vla_attention.ros.topics import Input
 
 JUMP = 0.5  # seconds that stamps may go back before that counts as a jump (a bag that starts over)
 
@@ -51,16 +52,31 @@ class ImageNode(PerceptionNode):
 
     def activate(self) -> None:
         """Start to take images."""
-        compressed = self.parameters['image_transport'] == 'compressed'
-        topic = 'image/compressed' if compressed else 'image'
-        self._image_topic = self.resolve_topic_name(topic)
         self._newest = float('-inf')
         self.health.latency_limit = lambda: self.parameters['latency_limit']
         self._image_worker = self.worker(self._work, max_wait=self.max_wait)
+        self._image_input: Input | None = None
+        self.take_images()
+
+    def take_images(self) -> None:
+        """Subscribe to images, where that is not done yet; until deactivate or :meth:`leave_images`."""
+        if self._image_input is not None:
+            return
+        compressed = self.parameters['image_transport'] == 'compressed'
+        topic = 'image/compressed' if compressed else 'image'
+        self._image_topic = self.resolve_topic_name(topic)
         self.health.expect('image', f'image on {self._image_topic}',
                            timeout=lambda: self.parameters['image_timeout'],
                            missing=f'no image on {self._image_topic} yet: is the camera on, is it remapped?')
-        self.subscribe(CompressedImage if compressed else Image, topic, self._take, qos.stream())
+        self._image_input = self.subscribe(CompressedImage if compressed else Image, topic, self._take,
+                                           qos.stream())
+
+    def leave_images(self) -> None:
+        """Unsubscribe from images, and expect none: nobody wants what would come of them."""
+        if self._image_input is not None:
+            self.unsubscribe(self._image_input)
+            self._image_input = None
+            self.health.no_longer_expect('image')
 
     def _take(self, message: Any) -> None:
         self.health.came('image')

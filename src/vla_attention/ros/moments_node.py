@@ -21,6 +21,7 @@ from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import ImageError, read_array, seconds, write_floats
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
+from vla_attention.ros.topics import Input
 
 ROLES = ('target', 'destination')
 
@@ -36,7 +37,7 @@ SETTINGS = (
 
 
 class MomentsNode(ImageNode):
-    """Tells what is going on, about five times a second, while somebody takes it."""
+    """Tells what is going on, about five times a second; takes images only while somebody takes that."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__('moments_node', SETTINGS, **options)
@@ -55,13 +56,46 @@ class MomentsNode(ImageNode):
         self._weights = self.output(Float32MultiArray, 'moments/attention')
 
     def activate(self) -> None:
-        """Take the instruction, attention and images."""
-        self._forget()
+        """Take the instruction; images and attention once somebody takes what comes of them."""
+        self._attention_inputs: list[Input] = []
         if self.parameters['use_attention']:
             self.subscribe(String, 'instruction/parsed', self._take_instruction, qos.latched())
-            for role in ROLES:
-                self.subscribe(Image, f'attention/{role}', self._taker(role), qos.result())
         super().activate()
+        self.tick()
+
+    def tick(self) -> None:
+        """Open the inputs when somebody takes an output, close them when nobody does.
+
+        Images cost their transport, and a subscription to attention makes attention_node work for it.
+        """
+        if self.state == 'active':
+            wanted = self._wanted()
+            self.health.fact('watched', 'yes' if wanted else 'no, so no image is taken')
+            if wanted:
+                self.take_images()
+            else:
+                self.leave_images()
+
+    def take_images(self) -> None:
+        """Take images and the attention on target and destination, where somebody wants the answer."""
+        if self._image_input is not None or not self._wanted():
+            return
+        self._forget()
+        if self.parameters['use_attention']:
+            self._attention_inputs = [
+                self.subscribe(Image, f'attention/{role}', self._taker(role), qos.result()) for role in ROLES]
+        super().take_images()
+
+    def leave_images(self) -> None:
+        """Take neither images nor attention."""
+        for entry in self._attention_inputs:
+            self.unsubscribe(entry)
+        self._attention_inputs.clear()
+        super().leave_images()
+
+    def _wanted(self) -> bool:
+        outputs = (self._phase, self._importance, self._events, self._weights)
+        return any(output.wanted for output in outputs)
 
     def cleanup(self) -> None:
         """Let go of the model."""
@@ -113,8 +147,7 @@ class MomentsNode(ImageNode):
 
     def look(self, image: np.ndarray, header: Header) -> bool:
         """Take one image in, and publish what is new."""
-        outputs = (self._phase, self._importance, self._events, self._weights)
-        if not any(output.wanted for output in outputs):
+        if not self._wanted():
             return False
         with self._lock:
             stale, self._stale = self._stale, False
