@@ -205,10 +205,10 @@ def test_a_plane_is_found_among_outliers():
     rng = np.random.default_rng(0)
     points = rng.uniform((-0.3, -0.3, 0.7), (0.3, 0.3, 1.3), (400, 3))
     points[:250, 2] = 1.0 + 0.2 * points[:250, 0] + rng.normal(0, 0.001, 250)
-    plane = fit_plane(points.astype(np.float32), np.ones(400), np.empty((0, 3), np.float32), 0.005, rng)
+    plane = fit_plane(points.astype(np.float32), np.ones(400), np.empty((0, 3), np.float32), 0.005)
     normal = np.array([0.2, 0, -1]) / np.hypot(0.2, 1)
     assert plane.normal @ normal > 0.9995 and 0.0005 < plane.spread < 0.002
-    assert fit_plane(points[:5], np.ones(5), points[:0], 0.005, rng) is None
+    assert fit_plane(points[:5], np.ones(5), points[:0], 0.005) is None
 
 
 def test_quaternions_turn_back_into_rotations():

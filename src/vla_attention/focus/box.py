@@ -9,6 +9,7 @@ import numpy as np
 
 from vla_attention.focus import depth as depths
 from vla_attention.focus.intrinsics import Intrinsics
+from vla_attention.focus.plane import cross
 from vla_attention.focus.surface import Surface
 
 FITTED = 1600       # points that the box is fitted to, at most
@@ -32,19 +33,18 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     symmetry, as far as the camera could not see it (Bohg et al., "Mind the gap", ICRA 2011). Without a plane
     the box has the camera's axes, with z against the line of sight.
     """
-    points = surface.cloud[surface.solid]
-    thin = max(1, len(points) // FITTED)
-    points = points[::thin].astype(np.float64)
+    thin = max(1, len(surface.points) // FITTED)
+    points = surface.points[::thin].astype(np.float64)
     hidden = np.empty((0, 3))
     if surface.plane is None:
         normal, u, v = np.array([0.0, 0.0, -1.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
         heights = points @ normal
-        bottom, top = _ends(heights)
+        bottom, top = depths.ends(heights)
     else:
         normal = surface.plane.normal
         u, v = surface.plane.axes()
         heights = points @ normal - surface.plane.offset
-        bottom, top = _ends(heights)
+        bottom, top = depths.ends(heights)
         crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
         crest = (crown.min(axis=0) + crown.max(axis=0)) / 2
         if bottom < ON_TABLE or (bottom < 2 * (top - bottom) and _table_below(surface, crest, intrinsics)):
@@ -52,26 +52,20 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
         if top > ON_TABLE and len(crown) >= 8:
             hidden = _hidden_side(surface, points, crest, intrinsics)
     flat = np.stack([points @ u, points @ v], axis=1)
-    flat = _without_stragglers(flat, np.sqrt(thin) * float(np.median(points[:, 2])) / intrinsics.fx)
+    flat = _without_stragglers(flat, np.sqrt(thin) * depths.middle(points[:, 2]) / intrinsics.fx)
     flat = np.concatenate([flat, np.stack([hidden @ u, hidden @ v], axis=1)])
-    (x, y), (long, short), angle = cv2.minAreaRect(cv2.convexHull(flat.astype(np.float32)))
+    (x, y), (long, short), angle = cv2.minAreaRect(flat.astype(np.float32))
     if long < short:
         long, short, angle = short, long, angle + 90
     turn = np.deg2rad(angle)
     along = np.cos(turn) * u + np.sin(turn) * v
     base = surface.plane.offset if surface.plane is not None else 0.0
     center = x * u + y * v + (base + (bottom + top) / 2) * normal
-    if np.cross(normal, along)[0] < 0:     # of two turns that look the same, the one whose y goes right
+    if cross(normal, along)[0] < 0:     # of two turns that look the same, the one whose y goes right
         along = -along
-    axes = np.stack([along, np.cross(normal, along), normal], axis=1)
+    axes = np.stack([along, cross(normal, along), normal], axis=1)
     least = 1e-3        # a sheet of paper has a thickness too
     return Box(center, np.maximum((long, short, top - bottom), least), axes)
-
-
-def _ends(heights: np.ndarray) -> tuple[float, float]:
-    """Return the height below which 2 % lie, and that above which 2 % lie."""
-    ordered = np.sort(heights)
-    return float(ordered[int(0.02 * len(ordered))]), float(ordered[int(0.98 * len(ordered))])
 
 
 def _without_stragglers(flat: np.ndarray, pixel: float) -> np.ndarray:

@@ -17,12 +17,16 @@ COLOUR_WEIGHT = 2.5         # what those of a colour count
 MOST_COLOUR = 4.0           # odds (log) of a colour at most
 COMMON = 0.005      # share of the commonest colour's frequency from which a colour is common
 OWN = 0.5           # a colour that is this much as frequent around a thing may still be its own
+COUNTED = 8000      # pixels whose colours are counted around a thing, about
 LEAST_PART = 0.35           # a part that weighs less than this share of the heaviest is none of the thing
 
 _BITS = 3                                       # of each channel of a colour
 _BINS = 1 << _BITS
 _BAND = 0.5 * np.eye(_BINS) + 0.25 * (np.eye(_BINS, k=1) + np.eye(_BINS, k=-1))
 _SPREAD = (_BAND / _BAND.sum(axis=0)).astype(np.float32)      # of a channel to its neighbours
+_VALUES = np.arange(256)
+_PARTS = (np.stack([_VALUES // 2 + 32, *[np.clip(2 * _VALUES - 128, 0, 255)] * 2], axis=-1) >> (8 - _BITS)
+          << np.array([2 * _BITS, _BITS, 0])).astype(np.uint16)[None]     # of a code, of each channel of Lab
 
 
 def find_figure(image: np.ndarray, box: tuple[float, float, float, float],
@@ -59,17 +63,26 @@ def find_figure(image: np.ndarray, box: tuple[float, float, float, float],
     return window, full >= 0.5
 
 
-def alike(image: np.ndarray, said: np.ndarray) -> np.ndarray:
+def alike(image: np.ndarray, said: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Tell which pixels have a colour that is common under a mask and not much commoner around it.
 
     :param image: (h, w, 3) uint8 RGB.
     :param said: (h, w) bool.
-    :return: (h, w) bool.
+    :param asked: (h, w) bool, the pixels that are asked about.
+    :return: (h, w) bool, False where nothing is asked.
     """
-    codes = _codes(image)
-    inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (said, ~said))
+    answer = np.zeros(said.shape, bool)
+    if not asked.any():
+        return answer
+    step = max(1, round(np.sqrt(said.size / COUNTED)))
+    codes = _codes(np.ascontiguousarray(image[::step, ::step])).ravel()
+    under = said[::step, ::step].ravel()
+    if not under.any():
+        return answer
+    inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (under, ~under))
     common = (inside > COMMON * inside.max()) & (inside > OWN * outside)
-    return common[codes]
+    answer[asked] = common[_codes(image[asked][None])[0]]
+    return answer
 
 
 def _around(box: tuple[float, float, float, float], width: int, height: int) -> Window:
@@ -97,12 +110,8 @@ def _map_odds(warm: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 def _codes(image: np.ndarray) -> np.ndarray:
     """Quantise colours in CIE L*a*b*, which tells them apart as people do; brightness counts half."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.int32)
-    step = 8 - _BITS
-    light = (lab[..., 0] // 2 + 32) >> step
-    a, b = (np.clip(2 * lab[..., channel] - 128, 0, 255) >> step for channel in (1, 2))
-    codes: np.ndarray = (light << 2 * _BITS) | (a << _BITS) | b
-    return codes
+    parts: np.ndarray = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), _PARTS)
+    return (parts[..., 0] + parts[..., 1] + parts[..., 2]).astype(np.intp)
 
 
 def _by_colour(codes: np.ndarray, prior: np.ndarray) -> np.ndarray:

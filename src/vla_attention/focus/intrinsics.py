@@ -53,7 +53,11 @@ class Intrinsics:
         rows, columns = depth.shape
         x = ((left - self.cx + step * np.arange(columns)) / self.fx).astype(np.float32)
         y = ((top - self.cy + step * np.arange(rows)) / self.fy).astype(np.float32)
-        return np.stack([depth * x, depth * y[:, None], depth], axis=-1)
+        cloud = np.empty((rows, columns, 3), np.float32)
+        np.multiply(depth, x, out=cloud[..., 0])
+        np.multiply(depth, y[:, None], out=cloud[..., 1])
+        cloud[..., 2] = depth
+        return cloud
 
     def thinned(self, step: int) -> Intrinsics:
         """Return the camera of the image that has every ``step``-th pixel of every ``step``-th row."""

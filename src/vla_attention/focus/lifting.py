@@ -46,7 +46,7 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
         return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading')
     step = _step(region.box, pixels)
     surface = separate(region.mask, region.box, depth, intrinsics, step, image)
-    count = int(np.count_nonzero(surface.solid))
+    count = len(surface.points)
     if count < MIN_POINTS:
         left_over = f'{count * step ** 2} points are left of {readings} readings'
         return replace(region, no_3d=f'{left_over} after edges are cut and the table is taken away')
@@ -59,7 +59,7 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
         box=(float(left), float(top), float(left + width), float(top + height)),
         point=point_on(mask, region.point),
         center=box.center, size=box.size, orientation=quaternion(box.axes),
-        points=surface.cloud[surface.solid],
+        points=surface.points,
         colors=None if image is None else image[::step, ::step][y0:y1, x0:x1][surface.solid])
 
 

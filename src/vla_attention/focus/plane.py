@@ -10,6 +10,8 @@ TRIPLES = 64            # draws of RANSAC; a plane that holds 40 % of the points
 LEAST_SCORE = 1e-3      # a plane that the thing is half behind, or half a metre above, is none it stands on
 MIN_SHARE = 0.25        # a plane that holds fewer of the points around a thing carries nothing
 
+_DRAWS = np.random.default_rng(0).random((TRIPLES, 3))      # of points, in shares of their number
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -30,17 +32,18 @@ class Plane:
     def axes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return two unit vectors (3,) along the plane; with the normal they make a right-handed frame."""
         start = np.eye(3)[int(np.argmin(np.abs(self.normal)))]
-        u = np.cross(start, self.normal)
+        u = cross(start, self.normal)
         u /= np.linalg.norm(u)
-        return u, np.cross(self.normal, u)
+        return u, cross(self.normal, u)
 
 
-def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tolerance: float,
-              rng: np.random.Generator) -> Plane | None:
+def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray,
+              tolerance: float) -> Plane | None:
     """Find the plane that a thing rests on: RANSAC (Fischler and Bolles, 1981), then least squares.
 
     Of planes that many points lie on, that one is taken which the thing stands on: none of the thing is
-    behind it, and the thing's lowest points are near it. A wall behind a cup loses to the table.
+    behind it, and the thing's lowest points are near it. A wall behind a cup loses to the table. The same
+    points give the same plane: draws are always the same.
 
     :param points: (N, 3) around the thing, metres.
     :param weights: (N,) how near the thing each is, in the image.
@@ -50,8 +53,8 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
     """
     if len(points) < 12 or weights.sum() <= 0:
         return None
-    triples = points[rng.integers(0, len(points), (TRIPLES, 3))].astype(np.float64)
-    normals = _cross(triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0])
+    triples = points[(_DRAWS * len(points)).astype(np.intp)].astype(np.float64)
+    normals = cross(triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0])
     lengths = np.linalg.norm(normals, axis=1)
     good = lengths > 1e-8
     normals = normals[good] / lengths[good, None]
@@ -64,11 +67,13 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
     carries = votes >= MIN_SHARE
     if not carries.any():
         return None
-    standing = _stands_on(resting @ normals32.T - offsets32, tolerance) if len(resting) else 1.0
-    scores = np.where(carries, votes * standing, 0.0)
-    best = int(np.argmax(scores))
-    if scores[best] < LEAST_SCORE:
+    draws = np.flatnonzero(carries)
+    scores = votes[draws]
+    if len(resting):
+        scores = scores * _stands_on(resting @ normals32[draws].T - offsets32[draws], tolerance)
+    if scores.max() < LEAST_SCORE:
         return None
+    best = draws[np.argmax(scores)]
     inliers = points[on[:, best]].astype(np.float64)
     plane = _least_squares(inliers)
     near = np.abs(plane.height(points.astype(np.float64))) < min(tolerance, 2.5 * plane.spread + 1e-3)
@@ -83,10 +88,11 @@ def _stands_on(heights: np.ndarray, tolerance: float) -> np.ndarray:
     return (1 - behind) ** 2 * np.exp(-gap / 0.05)
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the cross products of rows (N, 3); np.cross takes longer to begin than to compute."""
-    return np.stack([a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1], a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
-                     a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]], axis=1)
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the cross products of vectors (..., 3); np.cross takes longer to begin than to compute."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def _least_squares(points: np.ndarray) -> Plane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ SLACK = 10              # pixels of a 640-pixel-wide image by which the outline 
 GROWTH = (3, 8)         # least and most slacks by which a surface may go on beyond the outline from the map
 SAID_TOLERANCE = 0.6    # of the tolerance: how high above the plane counts as above where the outline is
 FLAT_SHARE = 0.3        # less than this share of it above the table: the thing is flat (a sheet, a mark)
+REGROWN = 2         # pixels at a jump that may be the thing's own edge
 AROUND = 800            # points around the thing that the plane is fitted to, at most
 
 
@@ -35,6 +37,11 @@ class Surface:
     mask: np.ndarray
     solid: np.ndarray
     plane: Plane | None
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """The points (N, 3) of ``solid``, row by row."""
+        return self.cloud.reshape(-1, 3).take(np.flatnonzero(self.solid), axis=0)
 
 
 def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np.ndarray,
@@ -66,10 +73,9 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     jumps = _thinned_jumps(depths.edges(whole, 1 / intrinsics.fx), step)
     smooth = valid & ~jumps
     slack = max(2, round(SLACK * width / 640 / step))
-    inside = cv2.distanceTransform(_framed(said), cv2.DIST_L2, 3)[1:-1, 1:-1]
-
+    inside = _deep(said)
     gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
-    core = cloud[smooth & (inside > 0.4 * inside.max())]
+    core = cloud.reshape(-1, 3).take(np.flatnonzero(smooth & (inside > 0.4 * inside.max())), axis=0)
     plane = _plane_under(cloud, smooth, gap, slack, core)
     if plane is None:       # crowded: look for the table in the whole image
         plane = _plane_in(depth, intrinsics, core)
@@ -77,9 +83,10 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     tolerance = 0.0
     if plane is not None:
         heights = plane.height(cloud)
-        near = float(np.median(z[valid & said])) if (valid & said).any() else 1.0
+        known = z[valid & said]
+        near = depths.middle(known) if len(known) else 1.0
         tolerance = max(0.003, 2.5 * max(plane.spread, 0.5 * depths.noise_at(near)))
-        above = smooth & (heights > tolerance * np.where(said, np.float32(SAID_TOLERANCE), np.float32(1)))
+        above = smooth & ((heights > tolerance) | (said & (heights > SAID_TOLERANCE * tolerance)))
         sure = smooth & said
         if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
             return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
@@ -87,9 +94,13 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     if image is not None:       # the outline may hold a part alone: the surface goes on in its colours
         side = max(box[2] - box[0], box[3] - box[1]) / step
         further = gap <= min(max(side, GROWTH[0] * slack), GROWTH[1] * slack)
-        reached |= further & alike(image[y0:y1:step, x0:x1:step], said)
+        further &= (above | jumps) & ~reached
+        reached |= alike(image[y0:y1:step, x0:x1:step], said, further)
     solid = _parts_said(above & reached, inside, said, z)
-    outline = _grow(solid, jumps & reached, z, plane, cloud, tolerance)
+    standing = jumps & reached
+    if plane is not None:
+        standing &= heights > tolerance
+    outline = _grown(solid, standing, z)
     known = valid & ~jumps
     if plane is not None:       # the bottom of a pan is as low as the table: there the map tells
         low = said & ~above & (np.abs(heights) < 4 * tolerance)
@@ -132,9 +143,8 @@ def _plane_in(depth: np.ndarray, intrinsics: Intrinsics, thing: np.ndarray) -> P
 def _fit(points: np.ndarray, weights: np.ndarray, thing: np.ndarray) -> Plane | None:
     if len(points) == 0:
         return None
-    tolerance = 0.003 + 2.5 * depths.noise_at(float(np.median(points[:, 2])))
-    rng = np.random.default_rng(0)      # the same picture gives the same plane
-    return fit_plane(points, weights, thing[::max(1, len(thing) // 200)], tolerance, rng)
+    tolerance = 0.003 + 2.5 * depths.noise_at(depths.middle(points[:, 2]))
+    return fit_plane(points, weights, thing[::max(1, len(thing) // 200)], tolerance)
 
 
 def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -143,55 +153,71 @@ def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z:
     The part that lies deepest under the outline is the thing. Others belong to it (an arm before it cuts it
     in two) when most of their pixels are under the outline and they are as far away as it is.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates.astype(np.uint8), connectivity=4)
+    left, top, width, height = cv2.boundingRect(candidates.view(np.uint8))
+    part = np.s_[top:top + height, left:left + width]
+    found = np.zeros_like(candidates)
+    if width == 0:
+        return found
+    found[part] = _parts_within(np.ascontiguousarray(candidates[part]), inside[part], said[part], z[part])
+    return found
+
+
+def _parts_within(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z: np.ndarray) -> np.ndarray:
+    count, labels = cv2.connectedComponents(candidates.view(np.uint8), connectivity=4)
+    size = np.bincount(labels.ravel(), minlength=count)
     labels_under = labels[said]
     under = np.bincount(labels_under, minlength=count)
     deep = np.bincount(labels_under, weights=inside[said], minlength=count)
     deep[0] = 0.0       # label 0 is all that is no candidate
     best = int(np.argmax(deep))
-    if deep[best] == 0:
+    if deep.max() == 0:
         return np.zeros_like(candidates)
-    near, far = np.quantile(z[labels == best], (0.02, 0.98))
+    near, far = depths.ends(z[labels == best])
     reach = 0.02 + (far - near)
-    size = stats[:, cv2.CC_STAT_AREA]
     keep = np.zeros(count, bool)
     keep[best] = True
     for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.01 * deep[best])):
-        keep[part] = near - reach < np.median(z[labels == part]) < far + reach or part == best
+        if part != best:
+            keep[part] = near - reach < depths.middle(z[labels == part]) < far + reach
     return keep[labels]
 
 
-def _grow(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray, plane: Plane | None, cloud: np.ndarray,
-          tolerance: float) -> np.ndarray:
+def _grown(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Give back to the outline the pixels at a jump that lie on the near side, on the thing."""
-    if not solid.any():
-        return solid
-    around = cv2.dilate(solid.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    nearest = cv2.erode(np.where(solid, z, np.inf).astype(np.float32), np.ones((5, 5), np.uint8))
-    farthest = cv2.dilate(np.where(solid, z, 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    outline = solid.copy()
+    left, top, width, height = cv2.boundingRect(solid.view(np.uint8))
+    part = np.s_[max(0, top - REGROWN):top + height + REGROWN, max(0, left - REGROWN):left + width + REGROWN]
+    solid, jumps, z = solid[part], jumps[part], z[part]
+    reach = np.ones((2 * REGROWN + 1, 2 * REGROWN + 1), np.uint8)
+    nearest = cv2.erode(np.where(solid, z, np.float32(np.inf)), reach)
+    farthest = cv2.dilate(np.where(solid, z, np.float32(0)), reach)
     room = 0.006 + 2 * depths.NOISE * z * z
-    on = around & jumps & (z < farthest + room) & (z > nearest - room)
-    if plane is not None:
-        on &= plane.height(cloud) > tolerance
-    return solid | on
+    outline[part] |= jumps & (farthest > 0) & (z < farthest + room) & (z > nearest - room)
+    return outline
 
 
 def _hull(outline: np.ndarray) -> np.ndarray:
     filled = np.zeros(outline.shape, np.uint8)
-    points = cv2.findNonZero(outline.astype(np.uint8))
-    if points is not None:
-        cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    contours, _ = cv2.findContours(outline.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if contours:
+        cv2.fillConvexPoly(filled, cv2.convexHull(np.concatenate(contours)), 1)
     return filled > 0
 
 
 def _fill(outline: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Fill the holes of an outline where the depth says nothing else: shine, dark spots, a low bottom."""
-    closed = cv2.morphologyEx(outline.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    closed = cv2.morphologyEx(outline.view(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(outline.shape, np.uint8)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
     return outline | ((filled > 0) & ~known)
 
 
-def _framed(mask: np.ndarray) -> np.ndarray:
-    return cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+def _deep(mask: np.ndarray) -> np.ndarray:
+    """Return how many pixels each of a mask (h, w) is from where the mask or the window ends; 0 outside."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    framed = cv2.copyMakeBorder(mask[top:top + height, left:left + width].view(np.uint8), 1, 1, 1, 1,
+                                cv2.BORDER_CONSTANT, value=0)
+    depth = np.zeros(mask.shape, np.float32)
+    depth[top:top + height, left:left + width] = cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return depth
