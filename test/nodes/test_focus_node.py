@@ -2,6 +2,7 @@
 
 import sys
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import Marker, MarkerArray
@@ -23,7 +24,7 @@ from vla_attention.focus import FocusRegion
 from vla_attention.focus.pose import rotation
 from vla_attention.ros.clouds import read_cloud
 from vla_attention.ros.detections import draw_labels, write_regions
-from vla_attention.ros.messages import read_array, write_image
+from vla_attention.ros.messages import read_array, write_image, write_jpeg
 
 WIDTH, HEIGHT, FOCAL = 320, 240, 307.0
 FRAME = 'camera_color_optical_frame'
@@ -39,7 +40,7 @@ TOPICS = {'focus/regions_3d': Detection3DArray, 'focus/target/points': PointClou
 class Bench:
     """A camera and an attention node as the test wants them, and what focus_node says."""
 
-    def __init__(self, graph, **parameters) -> None:
+    def __init__(self, graph, topics=tuple(TOPICS), **parameters) -> None:
         self.graph = graph
         self.process = graph.start('focus_node', **parameters)
         self.scene = render((CUP, BLOCK, KNIFE), np.array([0.0, -0.45, 0.5]), FOCAL, (WIDTH, HEIGHT))
@@ -51,13 +52,16 @@ class Bench:
         self.publish = {
             'focus/regions': make(Detection2DArray, 'focus/regions', 5), 'depth': make(Image, 'depth', 5),
             'camera_info': make(CameraInfo, 'camera_info', 5), 'image': make(Image, 'image', 5),
+            'image/compressed': make(CompressedImage, 'image/compressed', 5),
             'focus/target/mask': make(Image, 'focus/target/mask', 5),
             'focus/destination/mask': make(Image, 'focus/destination/mask', 5),
             'focus/labels': make(Image, 'focus/labels', 5)}
-        self.got = {topic: graph.collect(kind, topic) for topic, kind in TOPICS.items()}
+        self.got = {topic: graph.collect(TOPICS[topic], topic) for topic in topics}
         self.diagnostics: list = []
         graph.node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 20)
-        graph.wait(lambda: all(each.get_subscription_count() for topic, each in self.publish.items()))
+        colour = f'image{"/compressed" * (parameters.get("image_transport") == "compressed")}'
+        graph.wait(lambda: all(each.get_subscription_count() for topic, each in self.publish.items()
+                               if topic == colour or not topic.startswith('image')))
         self.nanoseconds = graph.node.get_clock().now().nanoseconds
 
     def _diagnosed(self, message):
@@ -282,6 +286,35 @@ def test_depth_without_a_reading_leaves_2d_and_says_why(bench):
     bench.complaint('target/7 (red cup) stays in 2-D: 0 of', nothing)
     assert bench.answer('focus/regions_3d', nothing)[0].detections == []
     assert bench.answer('focus/target/points', nothing)[0].width == 0
+
+
+@pytest.mark.parametrize('transport', ['raw', 'compressed'])
+def test_boxes_are_the_same_whoever_takes_points(graph, transport):
+    bench = Bench(graph, ('focus/regions_3d',), image_transport=transport)
+    bench.regions = [bench.region(1, 'target', 'block', 1)]
+    half = bench.regions[0].mask.copy()
+    half[:, :int(bench.regions[0].point[0])] = 0
+    bench.regions = [replace(bench.regions[0], mask=half)]
+    pixels = np.full((HEIGHT, WIDTH, 3), (180, 170, 160), np.uint8)
+    pixels[bench.scene.instances == 3] = (30, 60, 200)
+
+    def paint(messages):        # colour tells that the block goes on beyond the half that the outline has
+        header = messages.pop('image').header
+        regions = messages.pop('focus/regions')
+        messages |= ({'image': write_image(pixels, 'rgb8', header)} if transport == 'raw' else
+                     {'image/compressed': write_jpeg(pixels, header, quality=95)})
+        messages['focus/regions'] = regions     # comes last, as of attention_node
+
+    def size():
+        return [[each.bbox.size.x, each.bbox.size.y, each.bbox.size.z]
+                for each in bench.answer('focus/regions_3d', paint)[0].detections]
+    alone = size()
+    np.testing.assert_allclose(alone, [BLOCK.size], atol=0.012)     # the very first has colour
+    bench.got['focus/target/points'] = graph.collect(PointCloud2, 'focus/target/points')
+    cloud, _ = bench.answer('focus/target/points', paint)
+    colors = read_cloud(cloud)[1]
+    np.testing.assert_allclose(np.median(colors, axis=0), (30, 60, 200), atol=4)
+    np.testing.assert_allclose(size(), alone, atol=1e-4)
 
 
 def test_stamps_that_start_over_do_not_silence_it(bench):

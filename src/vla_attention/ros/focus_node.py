@@ -26,13 +26,14 @@ from vla_attention.ros.clouds import (
     write_pose,
     write_regions_3d,
 )
+from vla_attention.ros.colour_stream import ColourStream
 from vla_attention.ros.detections import read_regions
 from vla_attention.ros.frames import FrameError, Frames, moved
+from vla_attention.ros.image_node import IMAGE_TRANSPORT
 from vla_attention.ros.messages import ImageError, read_array, read_depth, read_rgb, write_image
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 from vla_attention.ros.stamps import StampMatcher
-from vla_attention.ros.topics import Input
 
 OUTLINES = ('focus/target/mask', 'focus/destination/mask', 'focus/labels')
 HANDED = ('target', 'destination')      # the roles that a planner is handed points and a pose for
@@ -40,6 +41,7 @@ REGISTERED = ('remap `depth` to the depth that is registered to the image (align
               'RealSense, depth_registered of others)')
 
 SETTINGS = (
+    IMAGE_TRANSPORT,
     Setting('depth_timeout', 3.0, 'Seconds without depth or regions after which diagnostics say so.',
             low=0.1, high=3600.0),
     Setting('depth_memory', 5.0, 'Seconds that depth and colour are kept at most for the regions of their '
@@ -111,7 +113,8 @@ class FocusNode(PerceptionNode):
         for topic in OUTLINES:
             self._take_images(topic, qos.result())
         self.subscribe(Detection2DArray, 'focus/regions', self._take_regions, qos.result())
-        self._colour_input: Input | None = None
+        self._colour_stream = ColourStream(self, self._put,
+                                           compressed=self.parameters['image_transport'] == 'compressed')
         self.tick()
 
     def cleanup(self) -> None:
@@ -121,15 +124,10 @@ class FocusNode(PerceptionNode):
             self._frames = None
 
     def tick(self) -> None:
-        """Take colour while somebody takes points, and tf once another frame is asked for."""
+        """Take colour while somebody takes anything, and tf once another frame is asked for."""
         if self.state != 'active':
             return
-        wanted = any(output.wanted for output in self._points.values())
-        if wanted and self._colour_input is None:
-            self._colour_input = self._take_images('image', qos.stream())
-        elif not wanted and self._colour_input is not None:
-            self.unsubscribe(self._colour_input)
-            self._colour_input = None
+        self._colour_stream.follow(self._wanted())
         if self.parameters['target_frame'] and self._frames is None:
             try:
                 self._frames = Frames(self)
@@ -142,12 +140,12 @@ class FocusNode(PerceptionNode):
         self.health.came('camera_info')
         self._info = message
 
-    def _take_images(self, topic: str, profile: QoSProfile) -> Input:
+    def _take_images(self, topic: str, profile: QoSProfile) -> None:
         def take(message: Image) -> None:
             if topic == 'depth':
                 self.health.came('depth')
             self._put(topic, message)
-        return self.subscribe(Image, topic, take, profile)
+        self.subscribe(Image, topic, take, profile)
 
     def _take_regions(self, message: Detection2DArray) -> None:
         self.health.came('regions')
@@ -175,10 +173,13 @@ class FocusNode(PerceptionNode):
         else:
             self.complain(topic, f'{name}: nothing with the stamp of focus/regions')
 
-    def _work(self, match: dict[str, Any]) -> None:
+    def _wanted(self) -> bool:
         outputs = (self._regions_3d, self._depth, self._camera_info, self._markers, *self._points.values(),
                    *self._poses.values())
-        if not any(output.wanted for output in outputs):
+        return any(output.wanted for output in outputs)
+
+    def _work(self, match: dict[str, Any]) -> None:
+        if not self._wanted() or self._colour_stream.due:
             return
         try:
             frame = self._read(match)
@@ -229,16 +230,16 @@ class FocusNode(PerceptionNode):
             raise RefusedError('camera_info', f'{topic}: {error}') from error
 
     def _colour(self, header: Header, size: tuple[int, ...]) -> np.ndarray | None:
-        if not any(output.wanted for output in self._points.values()):
-            return None
-        message = self._matcher.find('image', _nanoseconds(header))
-        if message is None or (message.height, message.width) != size:
+        topic = self._colour_stream.topic
+        message = self._matcher.find(topic, _nanoseconds(header))
+        if message is None:
             return None     # points go out without colour
         try:
-            return read_rgb(message)
+            image = read_rgb(message)
         except ImageError as error:
-            self.complain('image', f'{self.resolve_topic_name("image")}: {error}; points have no colour')
+            self.complain('image', f'{self.resolve_topic_name(topic)}: {error}; points have no colour')
             return None
+        return image if image.shape[:2] == size else None
 
     # ---- work
 

@@ -16,10 +16,13 @@ from vla_attention.ros.topics import Input
 
 JUMP = 0.5  # seconds that stamps may go back before that counts as a jump (a bag that starts over)
 
+IMAGE_TRANSPORT = Setting(
+    'image_transport', 'raw', 'Take `image` (sensor_msgs/Image) or `image/compressed` '
+    '(sensor_msgs/CompressedImage). Takes hold when the node is activated next.',
+    choices=('raw', 'compressed'))
+
 SETTINGS = (
-    Setting('image_transport', 'raw', 'Take `image` (sensor_msgs/Image) or `image/compressed` '
-            '(sensor_msgs/CompressedImage). Takes hold when the node is activated next.',
-            choices=('raw', 'compressed')),
+    IMAGE_TRANSPORT,
     Setting('image_timeout', 3.0, 'Seconds without an image after which diagnostics say so.',
             low=0.1, high=3600.0),
     Setting('latency_limit', 0.5, 'Seconds from capture to publish, at the 95th percentile of 10 s, above '
