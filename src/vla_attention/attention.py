@@ -185,6 +185,8 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
     if key.shape[-2] != value.shape[-2]:
         raise ShapeError('key and value must be of the same length, '
                          f'got {key.shape[-2]} and {value.shape[-2]}')
+    if query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+        return
     try:
         torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     except RuntimeError:
@@ -195,6 +197,8 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
 def _check_mask(mask: Tensor, query: Tensor, key: Tensor) -> None:
     if mask.dtype != torch.bool and mask.dtype != query.dtype:
         raise MaskError(f'mask must be bool or {query.dtype}, got {mask.dtype}')
+    if mask.shape == (*query.shape[:-1], key.shape[-2]) and query.shape[:-2] == key.shape[:-2]:
+        return      # the usual case, without the cost of broadcasting
     scores = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
     try:
         fits = torch.broadcast_shapes(mask.shape, scores) == torch.Size(scores)

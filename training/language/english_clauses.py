@@ -11,6 +11,7 @@ from training.language.sample import Group, Word, link, mark, say
 
 _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a class of verbs may look like
     'take': {'A T': 1.0},
+    'keep': {'A T M': 1.0},
     'take_from': {'A T S': 1.0, 'S , A T': 0.05},
     'place': {'A T D': 1.0, 'A T S D': 0.05, 'D , A T': 0.03, 'A D T': 0.03},
     'move': {'A T D': 1.0, 'A T S D': 0.18, 'A T D S': 0.03, 'D , A T': 0.01},
@@ -25,6 +26,7 @@ _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a cl
 }
 _CLASSES = {
     'take': 17,
+    'keep': 1.5,
     'take_from': 8,
     'place': 26,
     'move': 15,
@@ -92,7 +94,7 @@ def clause(choose: Chooser, *, form: str = 'base', may_refer: bool = False, fron
     action = say(inflect(choose, verb, form))
     mark(action, 'action')
     link(action[1:], 'argument', action[:1])
-    words, named = _arrange(choose, kind, order, action, particle, may_refer, _steady(choose, kind, verb))
+    words, named = _arrange(choose, kind, order, action, particle, may_refer, verb)
     if kind in ('take', 'act', 'move', 'place') and choose.chance(0.03):
         words = _shared(choose, words, action, kind, form)
     words = with_manner(choose, words, action, front)
@@ -117,19 +119,25 @@ def _arrange(
     action: list[Word],
     particle: str,
     may_refer: bool,
-    steady: bool,
+    base: str,
 ) -> tuple[list[Word], bool]:
     verb = action[0]
     words: list[Word] = []
     named = False
     after = order[order.index('T') + 1 :] if 'T' in order else []
-    motional = 'D' in after and (steady or choose.chance(0.12))
+    steady = _steady(choose, kind, base)
+    motional = 'motional' if 'D' in after and steady else ''
+    if 'D' in after and not steady and ('S' in after or choose.chance(0.12)):
+        motional = 'unmistakable'
+    post = 'still' if motional or base in choose.lists['weak'] else 'any'
+    if 'me' in order:
+        post = 'any'
     for slot in order:
         if slot == 'A':
             words += action
         elif slot == 'T':
             bare = not after or after == ['S'] if steady else False
-            part, named = _targets(choose, kind, verb, may_refer, bare or motional)
+            part, named = _targets(choose, kind, verb, may_refer, post if bare or motional else 'clear')
             words += part
         elif slot == 'P':
             part = say(particle)
@@ -138,6 +146,11 @@ def _arrange(
             words += part
         elif slot == 'me':
             words += say(choose.word('recipients'))
+        elif slot == 'M':
+            part = say(choose.word('kept'))
+            mark(part, 'manner')
+            link(part, 'cause', [verb])
+            words += part
         elif slot in 'DS':
             groups = [destination(choose, kind, motional=motional) if slot == 'D' else source(choose)]
             if slot == 'D' and choose.chance(0.015):
@@ -171,14 +184,13 @@ def _shared(choose: Chooser, words: list[Word], action: list[Word], kind: str, f
 
 
 def _targets(
-    choose: Chooser, kind: str, verb: Word, may_refer: bool, bare: bool
+    choose: Chooser, kind: str, verb: Word, may_refer: bool, post: str
 ) -> tuple[list[Word], bool]:
-    """Return what a verb takes; ``bare``: a place may stand behind it."""
+    """Return what a verb takes; ``post``: what may stand behind its noun."""
     if may_refer and choose.chance(0.55):
         pronoun = say(choose.word('pronouns'))
         link(pronoun, 'argument', [verb])
         return pronoun, False
-    post = 'any' if bare else 'clear'
     key = 'nouns'
     if kind == 'act' and verb.text.startswith(_CONTROLLING):
         key = choose.pick(nouns=4, controls=6)
@@ -284,9 +296,11 @@ def with_manner(choose: Chooser, words: list[Word], action: list[Word], front: b
 
 
 def _after_target(words: list[Word]) -> int:
-    """Return where the last target ends, if a destination or source follows it directly."""
+    """Return where the last target (or its pronoun) ends, if a destination or source follows it directly."""
     for index in range(len(words) - 1, 0, -1):
-        if words[index].role in ('destination', 'source') and words[index - 1].role == 'target':
+        before = words[index - 1]
+        named = before.role == 'target' or (not before.role and 'argument' in before.links)
+        if words[index].role in ('destination', 'source') and named:
             return index
     return 0
 
@@ -325,7 +339,7 @@ def prohibition(choose: Chooser) -> Clause:
         count = sum(word.text in ("don't", 'do', 'not', 'hands') for word in action[:-1])
     main = action[min(count, len(action) - 1)]
     link([word for word in action if word is not main], 'argument', [main])
-    targets, named = _targets(choose, 'avoid', main, False, True)
+    targets, named = _targets(choose, 'avoid', main, False, 'any')
     for word in targets:
         word.avoid = word.avoid or word.role == 'target'
     tail = _particle(choose, action, main)

@@ -12,7 +12,8 @@ def noun_phrase(
 ) -> Group:
     """Return a noun phrase: article outside the span, the words that pick the thing out inside.
 
-    :param post: what may follow the noun: 'any', 'clear' (nothing that could be a destination) or 'none'.
+    :param post: what may follow the noun: 'any', 'still' (no place that could say where to), 'clear' (no
+        place at all that could be a destination) or 'none'.
     """
     if depth == 0 and key == 'nouns' and choose.chance(0.015):
         words = say(choose.word('that_ones'))
@@ -79,26 +80,26 @@ def _adjectives(choose: Chooser) -> list[Word]:
 
 def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
     draw = choose.rng.random()
-    if draw < 0.18:
+    if draw < 0.22:
         words = say(english_noun(choose.rng))
         if choose.chance(0.15):
             words = say(choose.word('purposes')) + words
-    elif draw < 0.26:
+    elif draw < 0.29:
         words = say(choose.word('purposes')) + say(choose.noun(key))
-    elif draw < 0.30 and key == 'nouns':
+    elif draw < 0.33 and key == 'nouns':
         words = say(choose.word('wholes'))
         link(words[1:], 'modifier', [words[0]])
         return words, words[0]
-    elif draw < 0.32 and key == 'nouns':
+    elif draw < 0.35 and key == 'nouns':
         part = say(choose.noun('parts'))
         of = say('of the') + say(choose.noun())
         link(of[1:], 'modifier', [part[-1]])
         return part + of, part[-1]
-    elif draw < 0.345 and key == 'nouns':
+    elif draw < 0.375 and key == 'nouns':
         words = say(choose.word('pro_nouns'))
-    elif draw < 0.37 and key == 'nouns':
+    elif draw < 0.40 and key == 'nouns':
         words = say(choose.noun()) + say(choose.noun('parts'))
-    elif draw < 0.39:
+    elif draw < 0.42:
         words = say(choose.noun(key)) + say(choose.word('numbers'))
     else:
         words = say(choose.noun(key))
@@ -117,10 +118,13 @@ def plural(noun: str) -> str:
 
 
 def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
-    bare = 1 if post == 'any' else 0  # a bare place behind the noun
+    bare = 1 if post in ('any', 'still') else 0  # a bare place behind the noun
+    leading = choose.lists['motional'] + choose.lists['deictic'] if post == 'still' else []
     kind = choose.pick(clause=3, spot=2 * bare, near=4 * bare, that=3, at=3 * bare, having=1)
-    if kind in ('clause', 'spot'):
-        return say(choose.word(f'{kind}s'))
+    if kind == 'clause':
+        return say(choose.word('clauses'))
+    if kind == 'spot':
+        return say(choose.rng.choice([spot for spot in choose.lists['spots'] if not _leads(spot, leading)]))
     if kind == 'having':
         how = choose.word('having')
         key = 'parts' if how.startswith('with') else 'liquid' if 'f' in how and how != 'for' else 'nouns'
@@ -128,12 +132,16 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
     words = say(choose.word('that')) if kind == 'that' else []
     if kind == 'that' and choose.chance(0.2):
         return words + say(choose.word('spots'))
-    relation = choose.rng.choice(
-        {'near': choose.lists['near'], 'at': choose.lists['at']}.get(
-            kind, choose.lists['at'] + choose.lists['near']
-        )
-    )
+    relations = choose.lists['near'] * (kind != 'at') + choose.lists['at'] * (kind != 'near')
+    if kind != 'that':
+        relations = [relation for relation in relations if not _leads(relation, leading)]
+    relation = choose.rng.choice(relations)
     return words + say(relation) + _place(choose, relation, depth)
+
+
+def _leads(place: str, leading: list[str]) -> bool:
+    """Tell whether a place may say where to: "to the left", "over there"."""
+    return place in leading or (bool(leading) and place.startswith('to '))
 
 
 def _place(choose: Chooser, relation: str, depth: int, post: str = 'any') -> list[Word]:
@@ -148,25 +156,29 @@ def _place(choose: Chooser, relation: str, depth: int, post: str = 'any') -> lis
     return place
 
 
-def destination(choose: Chooser, verb_class: str, *, motional: bool = False) -> Group:
+def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Group:
     """Return a destination with its relation word.
 
-    :param motional: the relation has to say where to ("into"), for else it would describe the target.
+    :param motional: names the list of prepositions that may lead it ("motional", or "unmistakable" where
+        another place stands before it), for else it would describe what stands before; '' for any.
     """
+    if verb_class == 'give':
+        words = say('to') + say(choose.word('people'))
+        return _preposition_group(words, 1, 'destination')
     if not motional and choose.chance(0.10 if verb_class != 'go' else 0.06):
         words = say(choose.word('referring' if choose.chance(0.3) else 'bare'))
         mark(words, 'destination')
         link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
-    if motional and choose.chance(0.2):
+    if motional == 'motional' and choose.chance(0.2):
         words = say(choose.word('deictic'))
         mark(words, 'destination')
         link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
-    moving = verb_class in ('move', 'go', 'give') or (verb_class == 'pour' and choose.chance(0.3))
+    moving = verb_class in ('move', 'go') or (verb_class == 'pour' and choose.chance(0.3))
     relation = choose.weighted('to_attach' if verb_class == 'attach' else 'to_move' if moving else 'to_place')
     if motional:
-        relation = choose.word('motional')
+        relation = choose.word(motional)
     if relation in ('to', 'over to', 'toward', 'towards', 'back to', 'closer to', 'up to') and choose.chance(
         0.4
     ):
@@ -189,7 +201,7 @@ def source(choose: Chooser) -> Group:
     """Return where something is taken from."""
     relation = choose.weighted('from')
     key = choose.pick(nouns=2, surfaces=4, containers=5)
-    words = say(relation) + noun_phrase(choose, depth=1, plain=0.5, key=key).all()
+    words = say(relation) + noun_phrase(choose, depth=1, plain=0.5, key=key, post='still').all()
     return _preposition_group(words, len(say(relation)), 'source')
 
 
@@ -263,8 +275,8 @@ def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
         return say(
             rng.choice(('with ', 'with ', 'using ')) + rng.choice(('the ', 'a ', 'your ', '')) + colour + what
         )
-    what = noun_phrase(choose, depth=1, post='none')
-    mark(what.words, 'manner', avoid=True)
+    thing = noun_phrase(choose, depth=1, post='none')
+    mark(thing.words, 'manner', avoid=True)
     if choose.chance(0.15):
-        return say('being careful not to ' + choose.word('avoid_plain')) + what.all()
-    return say('without ' + choose.word('touching')) + what.all()
+        return say('being careful not to ' + choose.word('avoid_plain')) + thing.all()
+    return say('without ' + choose.word('touching')) + thing.all()

@@ -153,6 +153,9 @@ _MEDIALS = [0, 1, 4, 5, 8, 13, 18, 20, 6, 0, 8, 13, 18, 20, 4, 20, 0, 4, 8, 13, 
 _FINALS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 8, 8, 16, 21, 1, 17, 19]
 
 
+_LIKE_PARTICLES = '로에은는을를이가도와과나만의서다고지게기'
+
+
 def english_noun(rng: random.Random) -> str:
     """Return one or two made-up syllables."""
     count = rng.choices((1, 2, 3), (0.4, 0.5, 0.1))[0]
@@ -164,9 +167,12 @@ def english_noun(rng: random.Random) -> str:
 
 
 def korean_noun(rng: random.Random) -> str:
-    """Return one to four made-up syllables."""
-    count = rng.choices((1, 2, 3, 4), (0.04, 0.46, 0.38, 0.12))[0]
-    return ''.join(_syllable(rng) for _ in range(count))
+    """Return one to four made-up syllables; some look like a particle that stands inside ("프로파일")."""
+    count = rng.choices((1, 2, 3, 4), (0.09, 0.45, 0.36, 0.10))[0]
+    syllables = [_syllable(rng) for _ in range(count)]
+    if count > 1 and rng.random() < 0.35:
+        syllables[rng.randrange(count)] = rng.choice(_LIKE_PARTICLES)
+    return ''.join(syllables)
 
 
 def korean_stem(rng: random.Random) -> tuple[str, str]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training.language.chooser import Chooser
-from training.language.korean_phrases import destination, manner, noun_phrase, particle, source, verb_words
+from training.language.korean_phrases import (
+    destination,
+    manner,
+    noun_phrase,
+    particle,
+    single,
+    source,
+    verb_words,
+)
 from training.language.korean_verbs import final_form, forbidding_form, joining_form, pick_verb
 from training.language.sample import Word, link, mark, say
 
@@ -20,9 +28,19 @@ _ARGUMENTS = {
     'act': {'T': 1.0},
     'go': {'D': 1.0},
 }
-CLASSES = {'take': 20, 'take_from': 9, 'place': 28, 'move': 14, 'attach': 3, 'pour': 5, 'act': 20, 'go': 1.5}
-PLACERS = {'place': 6, 'move': 3, 'pour': 0.4, 'attach': 0.5}
-TAKERS = {'take': 6, 'take_from': 3}
+CLASSES: dict[str, float] = {
+    'take': 20,
+    'take_from': 9,
+    'place': 28,
+    'move': 14,
+    'attach': 3,
+    'pour': 5,
+    'act': 20,
+    'go': 1.5,
+}
+PLACERS: dict[str, float] = {'place': 6, 'move': 3, 'pour': 0.4, 'attach': 0.5}
+TAKERS: dict[str, float] = {'take': 6, 'take_from': 3}
+CASES = ('을', '를', '은', '는', '만')
 
 
 @dataclass
@@ -76,11 +94,16 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
             if pronoun:
                 parts.append(_pronoun(choose, action))
             else:
-                parts.append(_targets(choose, kind, action, bare=0.17 if slot == order[-1] else 0.07))
+                bare = slot != order[-1] and choose.chance(0.07)
+                parts.append(_single_target(choose, action) if bare else
+                             _targets(choose, kind, action, bare=0.17 if slot == order[-1] else 0.0))
             continue
-        group = destination(choose, kind) if slot == 'D' else source(choose)
-        if slot == 'D' == order[-1] and len(order) > 1 and choose.chance(0.03):
-            group.tail = []
+        # without its particle only behind a target that has one: else nobody could tell the two apart
+        told = slot == 'D' == order[-1] and bool(parts) and parts[-1][-1].text in CASES
+        if slot == 'S':
+            group = source(choose)
+        else:
+            group = destination(choose, kind, bare=told and choose.chance(0.05))
         link([group.head], 'argument', action[:1])
         parts.append(group.all())
     if kind == 'act' and choose.chance(0.04):
@@ -88,6 +111,14 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
         link([group.head], 'argument', action[:1])
         parts.insert(0, group.all())
     return parts
+
+
+def _single_target(choose: Chooser, action: list[Word]) -> list[Word]:
+    """Return a target without its particle before another phrase: "리모컨 소파 위에 놔"."""
+    group = single(choose)
+    mark(group.words, 'target')
+    link([group.head], 'argument', action[:1])
+    return group.words + (say(choose.word('fillers')) if choose.chance(0.25) else [])
 
 
 def _pronoun(choose: Chooser, action: list[Word]) -> list[Word]:

@@ -93,18 +93,20 @@ def _adjectives(choose: Chooser) -> list[Word]:
 
 def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
     draw = choose.rng.random()
-    if draw < 0.17:
+    if draw < 0.21:
         words = say(korean_noun(choose.rng))
-    elif draw < 0.22:
+        if choose.chance(0.1):
+            words = say(choose.word('purposes')) + words
+    elif draw < 0.26:
         words = say(english_noun(choose.rng) if choose.chance(0.6) else choose.word('latin'))
-    elif draw < 0.27:
+    elif draw < 0.31:
         words = say(choose.word('purposes')) + say(choose.noun(key))
-    elif draw < 0.30:
+    elif draw < 0.34:
         of = [particle('의', '')] if choose.chance(0.5) else []
         words = say(choose.noun(key)) + of + say(choose.noun('parts'))
-    elif draw < 0.33 and key == 'nouns':
+    elif draw < 0.37 and key == 'nouns':
         words = say(choose.word('things'))
-    elif draw < 0.345 and key != 'liquid':
+    elif draw < 0.385 and key != 'liquid':
         words = say(choose.noun(key)) + say(choose.word('numbers'))
     else:
         words = say(choose.noun(key))
@@ -138,8 +140,26 @@ def _relative(choose: Chooser, depth: int) -> list[Word]:
     return words + relation + [Word('에', glue=True)] + say(choose.word('locative'))
 
 
-def destination(choose: Chooser, kind: str) -> Group:
-    """Return a destination; its particle is in ``tail``."""
+def single(choose: Chooser, key: str = 'nouns') -> Group:
+    """Return a noun phrase of one listed noun, so that it is clear where it ends without a particle."""
+    words = say(choose.noun(key))
+    describing = [] if choose.chance(0.5) else _adjectives(choose)
+    link(describing + words[:-1], 'modifier', words[-1:])
+    return Group(describing + words, words[-1])
+
+
+def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
+    """Return a destination; its particle is in ``tail``.
+
+    :param bare: without its particle; a relation word or a place word tells it then.
+    """
+    if bare:
+        if choose.chance(0.4):
+            words = say(choose.rng.choice(choose.lists['here'] + choose.lists['referring']))
+        else:
+            words = single(choose, choose.pick(surfaces=4, containers=5)).words
+            words += say(choose.word('relations'))
+        return _headed(words, 'destination', [])
     moving = kind in ('move', 'go')
     draw = choose.rng.random()
     if draw < 0.15:
@@ -162,6 +182,7 @@ def destination(choose: Chooser, kind: str) -> Group:
         ending = choose.rng.choice(('에', '에', '에', '에다', '에다가', '으로'))
     else:
         between = choose.chance(0.04)
+        related = choose.chance(0.52)
         words = noun_phrase(
             choose,
             depth=0 if choose.chance(0.5) else 1,
@@ -177,13 +198,18 @@ def destination(choose: Chooser, kind: str) -> Group:
                 *second.all(),
                 *say('사이'),
             ]
-        elif choose.chance(0.52):
+        elif related:
             words += say(choose.word('relations'))
         ending = choose.rng.choice(
             ('으로', '으로', '으로', '에', '에', '까지', '쪽으로')
             if moving
-            else ('에', '에', '에', '에', '에', '에', '에다', '에다가', '으로')
+            else ('에', '에', '에', '에', '에', '에', '에다', '에다가', '으로' if related else '에')
         )
+    last = words[-1].text
+    if ending == '까지' and last == '끝':  # 끝까지 says how far, not where to
+        ending = '에'
+    if ending == '으로' and last + particle(ending, last).text in choose.lists['instruments']:
+        ending = '에'  # "칼로" is a tool
     if ending == '쪽으로':
         if words[-1].text.endswith('쪽'):
             ending = '으로'
@@ -199,7 +225,7 @@ def source(choose: Chooser) -> Group:
     if choose.chance(0.35):
         words += say(choose.word('insides'))
     ending = choose.rng.choices(
-        ('에서', '에서부터', '으로부터', '에 있는', '한테서'), (20, 0.7, 1.0, 0, 0.2)
+        ('에서', '에서부터', '으로부터'), (20, 0.7, 1.0)
     )[0]
     return _headed(words, 'source', [particle(ending, words[-1].text)])
 
@@ -254,7 +280,8 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         words = say(choose.word('while'))
     else:
         words = say(choose.word('instruments'))
-        if kind_of_verb == 'act' and choose.chance(0.5):  # what one does it with may be anything
+        # what one does it with may be anything
+        if kind_of_verb in ('act', 'take', 'take_from', 'attach') and choose.chance(0.5):
             words = say(choose.noun(choose.pick(workshop=3, kitchen=2, household=1, lab=1)))
             words.append(particle('으로', words[-1].text))
         if choose.chance(0.2):

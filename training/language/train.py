@@ -24,7 +24,7 @@ from tqdm import tqdm
 from training.language.dataset import Batch, batches, collate, samples
 from training.language.sample import Sample
 from vla_attention.language.instruction import HEADS
-from vla_attention.language.network import Answer, LanguageNetwork
+from vla_attention.language.network import Answer, LanguageNetwork, WordLayer
 from vla_attention.language.parser import WEIGHTS
 from vla_attention.language.spans import best_labels, spans_of
 
@@ -97,6 +97,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
     network, mean = LanguageNetwork(), LanguageNetwork()
     mean.load_state_dict(network.state_dict())
     for layer in network.layers:  # scores in bfloat16 take a mask in bfloat16
+        assert isinstance(layer, WordLayer)
         layer.attention.register_forward_pre_hook(_mask_to_bfloat16, with_kwargs=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, fused=True)
     step, log = 0, []
@@ -109,7 +110,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
-    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch)
+    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch, step)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
@@ -169,9 +170,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--steps', type=int, default=8500)
-    parser.add_argument('--batch', type=int, default=64)
-    parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
+    parser.add_argument('--steps', type=int, default=13000)
+    parser.add_argument('--batch', type=int, default=32)
+    parser.add_argument('--rate', type=float, default=1.5e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--checkpoint', default=str(HERE / 'checkpoints' / 'language.pt'))

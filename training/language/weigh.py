@@ -58,8 +58,8 @@ def losses_without(network: LanguageNetwork, text: str, pieces: list[tuple[int, 
         moved += (avoid[0, others] - avoid[index + 1, : count - 1]).abs().sum()
         before = heads[0][:, others]
         # a row that paid attention to the word has to pay it elsewhere now: that much is no news
-        rest = (before[:, :, others] - heads[index + 1, :, : count - 1, : count - 1]).abs().sum()
-        moved += (rest - before[:, :, index].sum()) / 2
+        left = (before[:, :, others] - heads[index + 1, :, : count - 1, : count - 1]).abs().sum()
+        moved += (left - before[:, :, index].sum()) / 2
         lost[index] = own + ELSEWHERE * moved
     return lost
 

@@ -31,6 +31,9 @@ LABELS = 1 + 2 * len(ROLES)
 FARTHEST = 12
 """Words that are farther apart than this are equally far to the attention's bias."""
 
+MOST_PIECES = 2000
+"""A text is cut into so many pieces at most: one a character of the longest that the parser takes."""
+
 KINDS = 3
 """A command, another language in Latin letters, no command."""
 
@@ -62,10 +65,9 @@ class CharacterEncoder(nn.Module):
         states = self.embeddings[0](characters[..., 0])
         for index, table in enumerate(self.embeddings[1:], 1):
             states = states + table(characters[..., index])
-        real = (characters[..., 0] > 0).unsqueeze(-1)
+        real = characters[..., 0] > 0
         for norm, convolution in zip(self.norms, self.convolutions, strict=False):
-            inner = (norm(states) * real).transpose(1, 2)
-            states = states + functional.gelu(convolution(inner)).transpose(1, 2)
+            states = states + _neighbours(norm(states), real, convolution)
         return states
 
 
@@ -83,20 +85,20 @@ class WordLayer(nn.Module):
         self.contract = nn.Linear(2 * hidden_dim, hidden_dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, words: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, words: Tensor, real: Tensor | None, apart: Tensor,
+                need_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Attend.
 
         :param words: (B, T, hidden_dim).
-        :param real: (B, T) bool: False pads.
-        :returns: the same shape, and the attention weights (B, heads, T, T).
+        :param real: (B, T) bool: False pads; None: nothing does.
+        :param apart: (T, T) of :func:`_distances`.
+        :returns: the same shape, and where asked for the attention weights (B, heads, T, T).
         """
-        inner = (self.norms[0](words) * real.unsqueeze(-1)).transpose(1, 2)
-        words = words + functional.gelu(self.neighbours(inner)).transpose(1, 2)
-        places = torch.arange(words.shape[1], device=words.device)
-        apart = (places - places.unsqueeze(1)).clamp(-FARTHEST, FARTHEST) + FARTHEST
-        mask = self.distance(apart).permute(2, 0, 1).masked_fill(~real[:, None, None], float('-inf'))
-        attended, weights = self.attention(self.norms[1](words), mask=mask, need_weights=True)
-        assert weights is not None
+        words = words + _neighbours(self.norms[0](words), real, self.neighbours)
+        mask = self.distance(apart).permute(2, 0, 1).unsqueeze(0)
+        if real is not None:
+            mask = mask.masked_fill(~real[:, None, None], float('-inf'))
+        attended, weights = self.attention(self.norms[1](words), mask=mask, need_weights=need_weights)
         words = words + self.dropout(attended)
         widened = functional.gelu(self.expand(self.norms[2](words)))
         return words + self.dropout(self.contract(widened)), weights
@@ -109,6 +111,7 @@ class LanguageNetwork(nn.Module):
                  word_layers: int = 3, dropout: float = 0.0) -> None:
         super().__init__()
         self.hidden_dim = hidden_dim
+        self.positions: Tensor
         self.characters = CharacterEncoder(hidden_dim, kernels)
         self.starts = nn.Linear(hidden_dim, 1)
         self.pool = nn.Linear(3 * hidden_dim, hidden_dim)
@@ -119,6 +122,7 @@ class LanguageNetwork(nn.Module):
         self.labels = nn.Linear(hidden_dim, LABELS + 1)
         self.kind = nn.Linear(2 * hidden_dim, KINDS)
         self.word_norm = nn.LayerNorm(hidden_dim)
+        self.register_buffer('positions', _positions(MOST_PIECES, hidden_dim), persistent=False)
         self.weigh = nn.Sequential(nn.Linear(hidden_dim + 2 * len(HEADS), 64), nn.GELU(), nn.Linear(64, 1),
                                    nn.Softplus())
 
@@ -126,24 +130,25 @@ class LanguageNetwork(nn.Module):
         """Return logits (B, L): a new piece starts at this character."""
         return self.starts(states).squeeze(-1)
 
-    def forward(self, states: Tensor, real: Tensor, bounds: Tensor, piece: Tensor) -> Answer:
+    def forward(self, states: Tensor, real: Tensor | None, bounds: Tensor, piece: Tensor) -> Answer:
         """Attend between the pieces and label the characters.
 
         :param states: (B, L, hidden_dim) of :class:`CharacterEncoder`.
-        :param real: (B, L) bool: False pads.
+        :param real: (B, L) bool: False pads; None: nothing pads, neither characters nor pieces.
         :param bounds: (B, T, 2) int64: first and last character of each piece, -1 pads.
         :param piece: (B, L) int64: the piece that each character belongs to (a space: the one before).
         """
         exists = bounds[..., 0] >= 0
-        words = self._pool(states, bounds)
-        words = words + _positions(words.shape[1], self.hidden_dim, words)
-        for layer in self.layers:
-            words, attention = layer(words, exists)     # the last layer's is the one that has names
+        apart = _distances(bounds.shape[1], bounds.device)
+        words = self._pool(states, bounds) + self.positions[:bounds.shape[1]]
+        attention = None
+        for layer in self.layers:   # the last one's attention is the one that has names
+            words, attention = layer(words, None if real is None else exists, apart, layer is self.layers[-1])
+        assert attention is not None
         words = self.word_norm(words)
         context = words.gather(1, piece.unsqueeze(-1).expand(-1, -1, self.hidden_dim))
         states = functional.gelu(self.back(torch.cat((states, context), -1)))
-        inner = (self.back_norm(states) * real.unsqueeze(-1)).transpose(1, 2)
-        states = states + functional.gelu(self.smooth(inner)).transpose(1, 2)
+        states = states + _neighbours(self.back_norm(states), real, self.smooth)
         scores = self.labels(states)
         count = exists.sum(1, keepdim=True).clamp(min=1)
         mean = (words * exists.unsqueeze(-1)).sum(1) / count
@@ -178,9 +183,21 @@ def _take(states: Tensor, index: Tensor) -> Tensor:
     return states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
 
 
-def _positions(length: int, channels: int, like: Tensor) -> Tensor:
+def _neighbours(states: Tensor, real: Tensor | None, convolution: nn.Module) -> Tensor:
+    """Convolve along the sequence, (B, L, channels) -> the same; what pads (not ``real``) counts as zero."""
+    if real is not None:
+        states = states * real.unsqueeze(-1)
+    return functional.gelu(convolution(states.transpose(1, 2))).transpose(1, 2)
+
+
+def _distances(length: int, device: torch.device) -> Tensor:
+    """How far each key is behind each query, (length, length), as indices of the distance bias."""
+    places = torch.arange(length, device=device)
+    return (places - places.unsqueeze(1)).clamp(-FARTHEST, FARTHEST) + FARTHEST
+
+
+def _positions(length: int, channels: int) -> Tensor:
     """Sinusoidal positions (Vaswani et al. 2017, section 3.5), (length, channels)."""
-    steps = torch.arange(length, dtype=like.dtype, device=like.device).unsqueeze(1)
-    rates = torch.exp(torch.arange(0, channels, 2, dtype=like.dtype, device=like.device)
-                      * (-math.log(10000.0) / channels))
+    steps = torch.arange(length, dtype=torch.float32).unsqueeze(1)
+    rates = torch.exp(torch.arange(0, channels, 2, dtype=torch.float32) * (-math.log(10000.0) / channels))
     return torch.cat((torch.sin(steps * rates), torch.cos(steps * rates)), -1)

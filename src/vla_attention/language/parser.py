@@ -78,7 +78,7 @@ class InstructionParser:
         cut[certain_cuts(text)] = CERTAIN
         pieces = pieces_of(text, (cut > 0).tolist())
         bounds, piece = piece_tensors(pieces, len(text))
-        answer = self.network(states, characters[..., 0] > 0, bounds.unsqueeze(0), piece.unsqueeze(0))
+        answer = self.network(states, None, bounds.unsqueeze(0), piece.unsqueeze(0))
         kind = int(answer.kind[0].argmax())
         if kind:
             return Instruction(text, language if kind == 2 else '',
@@ -90,8 +90,8 @@ class InstructionParser:
         heads = {name: answer.attention[0, index].numpy() for index, name in enumerate(HEADS)}
         avoid = whole_pieces(pieces, answer.avoid[0].numpy())
         steps = make_steps(text, spans, pieces, heads, avoid, language)
-        tokens = tuple(Token(text[start:end], start, end, _role(start, end, spans), round(float(weight), 4))
-                       for (start, end), weight in zip(pieces, answer.weights[0], strict=False))
+        tokens = tuple(Token(text[start:end], start, end, _role(start, end, spans), round(weight, 4))
+                       for (start, end), weight in zip(pieces, answer.weights[0].tolist(), strict=True))
         roles = {role: [text[span.start:span.end] for span in spans if span.role == role] for role in ROLES}
         return Instruction(text, language, tokens, roles, steps, heads)
 

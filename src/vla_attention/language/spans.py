@@ -10,6 +10,8 @@ import numpy as np
 
 from vla_attention.language.instruction import ROLES
 
+FORBIDDEN = -1e9     # score of what cannot be
+
 
 @dataclass(frozen=True)
 class Span:
@@ -43,30 +45,29 @@ def best_labels(scores: np.ndarray, boundary: np.ndarray | None = None) -> np.nd
         character.
     :returns: (L,) int64.
     """
-    length, labels = scores.shape
-    allowed = np.ones((labels, labels), bool)
-    for inside in range(2, labels, 2):
-        allowed[:, inside] = False
-        allowed[[inside - 1, inside], inside] = True
-    barrier = np.where(allowed, 0.0, -1e9)
-    goes_on = np.zeros((labels, labels), bool)
-    goes_on[0, 0] = True
-    goes_on[:, 2::2] = allowed[:, 2::2]
-    edge = np.where(goes_on, 0.0, 1.0)
-    best = scores[0].copy()
-    best[2::2] = -1e9
-    back = np.zeros((length, labels), np.int64)
-    for index in range(1, length):
-        paths = best[:, None] + barrier
-        if boundary is not None and boundary[index]:
-            paths += boundary[index] * edge
-        back[index] = paths.argmax(0)
-        best = paths[back[index], np.arange(labels)] + scores[index]
-    path = np.zeros(length, np.int64)
-    path[-1] = best.argmax()
-    for index in range(length - 1, 0, -1):
-        path[index - 1] = back[index, path[index]]
-    return path
+    # Written out for these transitions: inside is reached from its own begin or inside alone, and free; all
+    # else from the best label, and at the price of the boundary, but for outside from outside.
+    rows = scores.tolist()
+    prices = [0.0] * len(rows) if boundary is None else boundary.tolist()
+    best = [score if index % 2 or not index else FORBIDDEN for index, score in enumerate(rows[0])]
+    labels = range(len(best))
+    back: list[list[int]] = []
+    for row, price in zip(rows[1:], prices[1:], strict=True):
+        top = max(labels, key=best.__getitem__)
+        entered = best[top] + price
+        stays = best[0] >= entered
+        came = [0 if stays else top]
+        reached = [(best[0] if stays else entered) + row[0]]
+        for begin in labels[1::2]:
+            goes_on = begin + 1 if best[begin + 1] > best[begin] else begin
+            came += (top, goes_on)
+            reached += (entered + row[begin], best[goes_on] + row[begin + 1])
+        back.append(came)
+        best = reached
+    path = [max(labels, key=best.__getitem__)]
+    for came in reversed(back):
+        path.append(came[path[-1]])
+    return np.array(path[::-1], np.int64)
 
 
 def whole_pieces(pieces: Sequence[tuple[int, int]], scores: np.ndarray) -> np.ndarray:
@@ -77,8 +78,9 @@ def whole_pieces(pieces: Sequence[tuple[int, int]], scores: np.ndarray) -> np.nd
     :returns: (L,) bool.
     """
     flags = np.zeros(len(scores), bool)
+    sums = np.concatenate(([0.0], np.cumsum(scores, dtype=np.float64))).tolist()
     for start, end in pieces:
-        flags[start:end] = scores[start:end].mean() > 0
+        flags[start:end] = sums[end] > sums[start]
     for (_, end), (start, _) in itertools.pairwise(pieces):
         flags[end:start] = flags[end - 1] and flags[start]
     return flags
