@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -30,11 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                         format='%(levelname)s: %(message)s')
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:     # `vla-attention ... | head` is no error
+        # what is still in the buffer goes nowhere: Python would complain of the pipe once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (UsageError, OSError) as error:
         print(f'vla-attention {options.command}: {error}', file=sys.stderr)
         return 2
-    except BrokenPipeError:     # `vla-attention ... | head` is no error
-        return 0
     except KeyboardInterrupt:
         return 130
     return 0
