@@ -44,13 +44,13 @@ setup(
     entry_points={
         'console_scripts': [
             'vla-attention = vla_attention.cli:main',
-            'instruction_node = vla_attention.ros.instruction_node:main',
-            'attention_node = vla_attention.ros.attention_node:main',
-            'focus_node = vla_attention.ros.focus_node:main',
-            'moments_node = vla_attention.ros.moments_node:main',
-            'overlay_node = vla_attention.ros.overlay_node:main',
-            'scene_camera = vla_attention.ros.scene_camera:main',
-            'attention_stack = vla_attention.ros.attention_stack:main',
+            'instruction_node = vla_attention.ros.programs:instruction_node',
+            'attention_node = vla_attention.ros.programs:attention_node',
+            'focus_node = vla_attention.ros.programs:focus_node',
+            'moments_node = vla_attention.ros.programs:moments_node',
+            'overlay_node = vla_attention.ros.programs:overlay_node',
+            'scene_camera = vla_attention.ros.programs:scene_camera',
+            'attention_stack = vla_attention.ros.programs:attention_stack',
         ],
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -71,7 +72,8 @@ class InstructionNode(PerceptionNode):
 
     def cleanup(self) -> None:
         """Let go of the parser."""
-        del self._parser
+        with contextlib.suppress(AttributeError):   # it could not be loaded
+            del self._parser
         self._drawn = None
 
     def tick(self) -> None:

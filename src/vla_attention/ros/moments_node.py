@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -99,7 +100,8 @@ class MomentsNode(ImageNode):
 
     def cleanup(self) -> None:
         """Let go of the model."""
-        del self._attention
+        with contextlib.suppress(AttributeError):   # it could not be loaded
+            del self._attention
 
     def time_jumped_back(self) -> None:
         """Start a new window."""

@@ -17,11 +17,13 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.signals import uninstall_signal_handlers
 from std_msgs.msg import Header
 
 from vla_attention.ros import health, qos
 from vla_attention.ros.health import Health
 from vla_attention.ros.parameters import READ_ONLY, ParameterError, Parameters, Setting
+from vla_attention.ros.signals import SignalGuard
 from vla_attention.ros.topics import Input, Output, Topics
 from vla_attention.ros.worker import NewestWorker
 
@@ -82,7 +84,7 @@ class PerceptionNode(LifecycleNode):
         """End what activate began, besides subscriptions and workers."""
 
     def cleanup(self) -> None:
-        """Let go of what configure loaded."""
+        """Let go of what configure loaded, which is half of it where configure has failed."""
 
     def tick(self) -> None:
         """Do what is to be done once a second (in wall time)."""
@@ -176,6 +178,9 @@ class PerceptionNode(LifecycleNode):
             self._transition_failed('configure', error)
             self._release()
             return TransitionCallbackReturn.FAILURE
+        except KeyboardInterrupt:   # the end: what runs in the background already must not outlive it
+            self._release()
+            raise
         self.state = 'inactive'
         self.health.standing('transition', '')
         return super().on_configure(state)
@@ -259,14 +264,20 @@ class PerceptionNode(LifecycleNode):
 def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None) -> int:
     """Run nodes in one executor until Ctrl-C, SIGTERM or shutdown; what ``main`` of every node is.
 
+    To be called from the main thread, at the end of a process: signals are not heeded any more afterwards.
+
     :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
     """
+    guard = SignalGuard()
+    nodes: list[PerceptionNode] = []
     try:
+        guard.install()
         rclpy.init(args=arguments)
+    except KeyboardInterrupt:
+        return 0
     except Exception as error:  # rclpy has no type in common for arguments and parameter files it cannot read
         print(f'refused: {error}', file=sys.stderr)
         return 2
-    nodes: list[PerceptionNode] = []
     try:
         executor = SingleThreadedExecutor()
         for make_node in make:
@@ -281,13 +292,16 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception:
-        if rclpy.ok():  # what fails because Ctrl-C came while nodes were starting is no failure
+        if rclpy.ok():  # what fails because a signal came while nodes were starting is no failure
             raise
     finally:
+        guard.hold_off()
         for node in nodes:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
+        uninstall_signal_handlers()
+        guard.ignore()
         gc.freeze()  # Python's last collections over all that torch made take most of a second otherwise
     return 0
 

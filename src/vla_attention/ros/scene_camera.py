@@ -43,11 +43,13 @@ class SceneCamera(PerceptionNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('scene_camera', SETTINGS, **options)
+        self._frames: FrameStream | None = None
+        self._next: CameraFrame | None = None
 
     def configure(self) -> None:
         """Open the source: what cannot be shown is said here."""
         self._frames = self._open()
-        self._next: CameraFrame | None = next(self._frames)
+        self._next = next(self._frames)
         self.health.fact('source', self.parameters['source'])
         self._image = self.output(Image, 'image', qos.camera())
         self._compressed = self.output(CompressedImage, 'image/compressed', qos.camera())
@@ -68,8 +70,9 @@ class SceneCamera(PerceptionNode):
 
     def cleanup(self) -> None:
         """Close the source."""
-        self._frames.close()
-        self._next = None
+        if self._frames is not None:
+            self._frames.close()
+        self._frames = self._next = None
 
     def _open(self) -> FrameStream:
         named = ('field_of_view', 'seed', 'scene_width', 'scene_frames', 'rate')
@@ -80,7 +83,7 @@ class SceneCamera(PerceptionNode):
         if self._timer.timer_period_ns != period:
             self._timer.timer_period_ns = period
         frame = self._next
-        if frame is None:
+        if frame is None or self._frames is None:
             self.health.standing('end', f'{self.parameters["source"]} is at its end and `loop` is false')
             return
         self._show(frame)

@@ -1,0 +1,128 @@
+"""Ctrl-C and SIGTERM end every process with 0 and no traceback, whenever they come and however often."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from sensor_msgs.msg import Image
+from stack import Stack
+
+ROOT = Path(__file__).parents[2]
+NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node', 'scene_camera')
+SIGNALS = pytest.mark.parametrize('sent', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
+# a node that is as slow as the largest model: to load (argument "load") or to end ("end")
+SLOW = """
+import sys, time
+from vla_attention.ros.perception_node import PerceptionNode, run
+
+class Slow(PerceptionNode):
+    def __init__(self):
+        super().__init__('slow')
+
+    def configure(self):
+        if 'load' in sys.argv:
+            print('loading', flush=True)
+            time.sleep(100)
+            print('NOT INTERRUPTED', flush=True)
+
+    def activate(self):
+        print('active', flush=True)
+
+    def deactivate(self):
+        print('ending', flush=True)
+        time.sleep(1 if 'end' in sys.argv else 0)
+        print('ended', flush=True)
+
+sys.exit(run(Slow))
+"""
+
+
+class Program:
+    """Python code in a process of its own, which says on stdout how far it is."""
+
+    def __init__(self, code, domain, *arguments, path=()):
+        path = os.pathsep.join([*map(str, path), str(ROOT / 'src'), os.environ.get('PYTHONPATH', '')])
+        environment = dict(os.environ, ROS_DOMAIN_ID=str(domain), PYTHONPATH=path)
+        self.popen = subprocess.Popen([sys.executable, '-c', code, *arguments], env=environment, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.said = []
+
+    def wait_for(self, line):
+        for said in self.popen.stdout:
+            self.said.append(said)
+            if said.strip() == line:
+                return
+        raise AssertionError(f'{line!r} was not said: {self.said}')
+
+    def end(self):
+        """Return the exit status and what it has said last."""
+        rest = self.popen.communicate(timeout=60)[0]
+        return self.popen.returncode, rest
+
+
+@SIGNALS
+@pytest.mark.parametrize('name', [*NODES, 'attention_stack'])
+def test_while_libraries_are_imported(graph, tmp_path, name, sent):
+    for library in ('numpy', 'torch'):  # numpy: what is imported first in each node
+        (tmp_path / f'{library}.py').write_text(
+            'import time\nprint("importing", flush=True)\ntime.sleep(100)\n')
+    program = Program(f'from vla_attention.ros import programs; raise SystemExit(programs.{name}())',
+                      graph.domain, path=[tmp_path])
+    program.wait_for('importing')
+    program.popen.send_signal(sent)
+    assert program.end() == (0, '')
+
+
+@SIGNALS
+def test_while_a_model_loads(graph, sent):
+    program = Program(SLOW, graph.domain, 'load')
+    program.wait_for('loading')
+    program.popen.send_signal(sent)
+    assert program.end() == (0, '')
+
+
+@SIGNALS
+def test_while_a_lifecycle_manager_has_a_model_loaded(graph, sent):
+    program = Program(SLOW, graph.domain, 'load', '--ros-args', '-p', 'autostart:=false')
+    client = graph.node.create_client(ChangeState, 'slow/change_state')
+    graph.wait(client.service_is_ready)
+    client.call_async(ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE)))
+    graph.wait(lambda: select.select([program.popen.stdout], [], [], 0)[0])
+    program.wait_for('loading')
+    program.popen.send_signal(sent)
+    assert program.end() == (0, '')
+
+
+@SIGNALS
+def test_again_and_again_while_it_ends(graph, sent):
+    program = Program(SLOW, graph.domain, 'end')
+    program.wait_for('active')
+    program.popen.send_signal(sent)
+    program.wait_for('ending')
+    for _ in range(5):  # ros2 launch sends one too, and people are impatient
+        program.popen.send_signal(sent)
+        time.sleep(0.05)
+    assert program.end() == (0, 'ended\n')
+
+
+@SIGNALS
+def test_at_work(graph, sent):
+    stack = Stack(graph)
+    graph.collect(Image, 'overlay')
+    for name in NODES:
+        graph.start(name)
+    graph.wait(lambda: all(stack.state(name) == 'active' for name in NODES))
+    stack.answer(stack.regions)
+    for _ in range(2):
+        for process in graph.processes:
+            process.popen.send_signal(sent)
+        time.sleep(0.05)
+    assert [process.stop() for process in graph.processes] == [0] * len(NODES)
+    assert not any('Traceback' in process.log for process in graph.processes)
