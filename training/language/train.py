@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from training.language.dataset import Batch, batches, collate, samples
+from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samples
 from training.language.sample import Sample
 from vla_attention.language.instruction import HEADS
 from vla_attention.language.network import Answer, LanguageNetwork, WordLayer
@@ -95,6 +95,8 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
     """Train, or go on where the last run stopped."""
     torch.manual_seed(options.seed)
     network, mean = LanguageNetwork(), LanguageNetwork()
+    if options.start:
+        network.load_state_dict(load_file(options.start))
     mean.load_state_dict(network.state_dict())
     for layer in network.layers:  # scores in bfloat16 take a mask in bfloat16
         assert isinstance(layer, WordLayer)
@@ -110,7 +112,8 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         optimizer.load_state_dict(state['optimizer'])
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
-    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch, step)
+    learnt = SHORT_STEPS if options.start else 0  # what is trained already needs no short commands first
+    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch, learnt + step)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
@@ -177,6 +180,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--checkpoint', default=str(HERE / 'checkpoints' / 'language.pt'))
     parser.add_argument('--weights', default=str(WEIGHTS), help='where the result goes')
+    parser.add_argument(
+        '--start', default=None, help='weights to begin with (after a change of the words), not random ones'
+    )
     parser.add_argument('--fresh', action='store_true', help='start anew, even where a checkpoint is')
     return parser.parse_args()
 
