@@ -66,7 +66,7 @@ def second():
     engine = _Counting(head)
     model = SecondModel(None, head.words, frozenset(), np.zeros(4, np.float32))
     image = np.linspace(0, 255, 640).astype(np.uint8)[None, :, None].repeat(480, 0).repeat(3, 2)
-    return SecondLook(model, nn.Linear(1280, 1000), engine, image, queries, 4), engine
+    return SecondLook(model, nn.Linear(1280, 1000), engine, image, queries, 8, 4), engine
 
 
 def test_a_box_is_looked_at_once_and_a_batch_is_always_full(second):
@@ -106,6 +106,8 @@ def test_the_best_boxes_stand_apart():
 def test_looks_below_zero_are_refused():
     with pytest.raises(ValueError, match='looks must be 0 or more, got -1'):
         EmbeddedBackend(looks=-1)
+    with pytest.raises(ValueError, match='relooks must be 0 or more, got -1'):
+        EmbeddedBackend(relooks=-1)
 
 
 def test_the_second_look_is_asked_for_by_looks_alone(coffee_backends):

@@ -9,7 +9,7 @@ from vla_attention.cli.common import UsageError
 
 
 def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None:
-    """Declare --backend, --model, --device, --looks, and --remote-url where ``remote``."""
+    """Declare --backend, --model, --device, --looks, --precision, and --remote-url where ``remote``."""
     parser.add_argument('--backend', default='embedded', metavar='NAME',
                         help='embedded (default), clipseg, owlv2, grounding_dino, siglip'
                         + (', or remote' if remote else ''))
@@ -18,6 +18,8 @@ def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None
     parser.add_argument('--looks', type=int, default=None, metavar='N',
                         help='candidates of a phrase that the embedded model looks at again from near '
                         '(default: 8; 0: none, which is faster)')
+    parser.add_argument('--precision', default=None, metavar='NAME',
+                        help='numbers of the embedded model in OpenVINO: auto (default), int8, bf16 or f32')
     if remote:
         parser.add_argument('--remote-url', metavar='URL',
                             help='of vla-attention serve, for --backend remote')
@@ -26,10 +28,14 @@ def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None
 def backend_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the options say, as :func:`vla_attention.grounding.make_backend` takes it.
 
-    :raises UsageError: --looks is negative, or for another backend.
+    :raises UsageError: --looks is negative, or it or --precision is for another backend.
     """
     chosen = {name: value for name, value in (('model', options.model), ('device', options.device))
               if value is not None}
+    if options.precision is not None:
+        if options.backend != 'embedded':
+            raise UsageError(f'--precision is for the backend embedded, not {options.backend}')
+        chosen['precision'] = options.precision
     if options.looks is not None:
         if options.backend != 'embedded':
             raise UsageError(f'--looks is for the backend embedded, not {options.backend}')

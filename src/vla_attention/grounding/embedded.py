@@ -16,6 +16,7 @@ import numpy as np
 from vla_attention.grounding.attention_maps import AttentionMaps
 from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.embedded_model import WEIGHTS, load_model
+from vla_attention.grounding.look_memory import LookMemory
 from vla_attention.grounding.reference import all_phrases
 from vla_attention.grounding.scene import Answer, Scene
 from vla_attention.grounding.second_look import SecondLook
@@ -35,6 +36,7 @@ class EncodedPhrases:
     texts: tuple[str, ...]
     phrases: tuple[Phrase, ...]
     queries: WordQueries
+    memory: LookMemory | None = None    # of the images before
 
 
 class EmbeddedBackend:
@@ -42,7 +44,7 @@ class EmbeddedBackend:
 
     def __init__(self, weights: str | Path | None = None, device: str = 'cpu', engine: str = 'auto', *,
                  longest: int = LONGEST, looks: int = LOOKS, threads: int = 0,
-                 precision: str = 'bf16') -> None:
+                 precision: str = 'auto', relooks: int | None = None) -> None:
         """Load the weights.
 
         :param weights: a safetensors file; the package's own when None.
@@ -51,23 +53,31 @@ class EmbeddedBackend:
         :param longest: pixels of the longer side that the model sees; less is faster and sees less.
         :param looks: candidates of each phrase that are looked at again from near; 0: none.
         :param threads: of the engine; 0 leaves it to the engine.
-        :param precision: of OpenVINO: 'bf16' where the CPU has it, which points as well in half the time; or
-            'f32', with which machines agree to the last digits.
-        :raises ValueError: ``looks`` is negative.
+        :param precision: of OpenVINO: 'bf16' where the CPU has it; 'int8', as fast on other CPUs, which
+            points a little less well; 'auto', the better of these; or 'f32', with which machines agree to
+            the last digits.
+        :param relooks: for a stream of images: candidates of each phrase that were looked at in an image
+            before, and have not changed, of which so many are looked at again, oldest first; phrases then
+            remember (:mod:`look_memory`). None: every image stands by itself.
+        :raises ValueError: ``looks`` or ``relooks`` is negative.
         :raises BackendError: the weights or the engine cannot be had; the message says why.
         """
         if looks < 0:
             raise ValueError(f'looks must be 0 or more, got {looks}')
+        if relooks is not None and relooks < 0:
+            raise ValueError(f'relooks must be 0 or more, got {relooks}')
         self.name = 'embedded'
+        self.relooks = relooks
         self.looks = looks
         self.device = device
         self.longest = longest
         self.weights = Path(weights) if weights is not None else WEIGHTS
         self._model = load_model(self.weights)
         try:
-            self._engine = make_engine(self._model.sight, engine, device, threads, precision)
+            ranges = self._model.ranges
+            self._engine = make_engine(self._model.sight, engine, device, threads, precision, ranges)
             second = self._model.second
-            self._near = (make_engine(second.sight, engine, device, threads, precision)
+            self._near = (make_engine(second.sight, engine, device, threads, precision, ranges)
                           if looks and second else None)
         except (ImportError, RuntimeError, ValueError) as error:
             raise BackendError(f'the embedded model cannot run: {error}') from error
@@ -81,7 +91,8 @@ class EmbeddedBackend:
         """Take P phrases apart and look their words up."""
         parsed = tuple(parse_phrase(text) for text in phrases)
         kinds = dict.fromkeys(part.kind for phrase in parsed for part in all_phrases(phrase))
-        return EncodedPhrases(tuple(phrases), parsed, make_queries(self._model, tuple(kinds)))
+        memory = None if self.relooks is None else LookMemory(self.relooks)
+        return EncodedPhrases(tuple(phrases), parsed, make_queries(self._model, tuple(kinds)), memory)
 
     def attend(self, image: np.ndarray, encoded: EncodedPhrases) -> AttentionMaps:
         """Return the attention of the phrases over one image.
@@ -102,8 +113,10 @@ class EmbeddedBackend:
         check_image(image)
         near = None
         if self._near is not None and self._model.second is not None:
+            # crops that an engine takes at once: one compiled for a shape takes two, so that few cost little
+            batch = min(2, self.looks) if self._near.name == 'openvino' else self.looks
             near = SecondLook(self._model.second, self._model.classifier, self._near, image, encoded.queries,
-                              self.looks)
+                              self.looks, batch, encoded.memory)
         return Scene(self._model, self._engine, fit(image, self.longest), image, encoded.queries, near)
 
 

@@ -19,6 +19,7 @@ from vla_attention.grounding.head import GroundingHead, WordAttention
 from vla_attention.language.lexicon import load_lexicon
 from vla_attention.vision.backbone import EfficientNetLite0
 
+RANGES = 'ranges'       # name of the tensor of training/grounding/quantize.py
 WEIGHTS = Path(__file__).parent.parent / 'weights' / 'embedded.safetensors'
 
 
@@ -80,6 +81,7 @@ class EmbeddedModel(NamedTuple):
     kinds: tuple[str, ...]      # rows of the word embeddings
     known: frozenset[str]
     second: SecondModel | None  # None: weights without a second look
+    ranges: Tensor | None       # (N, 2) of the inputs of the backbone's convolutions; None: not measured
 
 
 def load_model(path: Path = WEIGHTS) -> EmbeddedModel:
@@ -108,7 +110,8 @@ def load_model(path: Path = WEIGHTS) -> EmbeddedModel:
     if crop_known:
         second = SecondModel(CropModel(backbone, crop).eval(), crop.words.eval(), crop_known,
                              crop.fusion.numpy())
-    return EmbeddedModel(sight, head.words.eval(), backbone.classifier, kinds, known, second)
+    return EmbeddedModel(sight, head.words.eval(), backbone.classifier, kinds, known, second,
+                         state.get(RANGES))
 
 
 def save_model(path: Path, backbone: dict[str, Tensor], head: dict[str, Tensor], crop: dict[str, Tensor],

@@ -112,7 +112,7 @@ class Scene:
         kind, _ = self.kind_map(phrase.kind)
         candidates = self.candidates(kind, self.colour_map(phrase.colours), bool(phrase.colours))
         score = candidates.kind * self.in_colour(phrase.colours, candidates.boxes)
-        return candidates.boxes[best_apart(score, candidates.boxes, self.near.batch)]
+        return candidates.boxes[best_apart(score, candidates.boxes, self.near.most)]
 
     def in_colour(self, colours: tuple[str, ...], boxes: np.ndarray) -> np.ndarray:
         """Return (N,) how well boxes are of the named colours, 0..1; 1 where none is named."""

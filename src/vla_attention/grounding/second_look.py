@@ -13,6 +13,7 @@ from torch import nn
 
 from vla_attention.grounding.crop_attention import class_prior
 from vla_attention.grounding.embedded_model import SecondModel
+from vla_attention.grounding.look_memory import LookMemory
 from vla_attention.grounding.word_queries import WordQueries
 from vla_attention.vision.engine import Engine
 
@@ -53,23 +54,35 @@ class SecondLook:
     """Looks at boxes of one image from near; a box is looked at once, whatever is asked of it."""
 
     def __init__(self, model: SecondModel, classifier: nn.Linear, engine: Engine, image: np.ndarray,
-                 queries: WordQueries, batch: int) -> None:
+                 queries: WordQueries, most: int, batch: int, memory: LookMemory | None = None) -> None:
         """Take the image as it came, in its full resolution.
 
         :param engine: of ``model.sight``.
+        :param most: boxes of a phrase that are worth a look.
         :param batch: crops that the engine takes at once.
+        :param memory: of the images before this one; what it knows is not looked at again.
         """
         self.model, self.classifier, self.engine = model, classifier, engine
-        self.image, self.queries, self.batch = image, queries, batch
+        self.image, self.queries, self.most, self.batch = image, queries, most, batch
+        self.memory = memory
         self._seen: dict[tuple[float, ...], np.ndarray] = {}
+        if memory is not None:
+            memory.begin()
 
     def __call__(self, boxes: np.ndarray) -> np.ndarray:
         """Return (N, W) float32 logits that boxes (N, 4) fit a thing of each kind; boxes in image pixels."""
         keys = [tuple(box) for box in boxes.tolist()]
         new = [number for number, key in enumerate(keys) if key not in self._seen]
+        if new and self.memory is not None:
+            for number, logits in zip(new, self.memory.recall(boxes[new], self.image), strict=True):
+                if logits is not None:
+                    self._seen[keys[number]] = logits
+            new = [number for number in new if keys[number] not in self._seen]
         for start in range(0, len(new), self.batch):
             part = new[start:start + self.batch]
             self._seen.update(zip((keys[number] for number in part), self._see(boxes[part]), strict=True))
+        if new and self.memory is not None:
+            self.memory.keep(boxes[new], [self._seen[keys[number]] for number in new], self.image)
         return np.array([self._seen[key] for key in keys], np.float32).reshape(-1, len(self.queries.kinds))
 
     @torch.no_grad()

@@ -31,7 +31,7 @@ from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
-from vla_attention.vision.engine import ENGINES
+from vla_attention.vision.engine import ENGINES, PRECISIONS
 from vla_attention.vision.image import model_size
 from vla_attention.vision.saliency import saliency
 
@@ -59,6 +59,11 @@ SETTINGS = (
             low=0, high=256, when=CONFIGURE),
     Setting('looks', 8, 'Candidates of each phrase that the embedded model looks at again from near; 0: '
             'none, which is faster.', low=0, high=32, when=CONFIGURE),
+    Setting('relooks', 1, 'Candidates of each phrase, among those that were looked at in an image before and '
+            'have not changed, that are looked at again in turn; more takes more time. -1: all of them, each '
+            'image by itself.', low=-1, high=32, when=CONFIGURE),
+    Setting('precision', 'auto', 'Numbers of the embedded model in OpenVINO; auto: bf16 where the CPU has '
+            'it, else int8, a third of the time of f32.', choices=PRECISIONS, when=CONFIGURE),
     Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
             when=CONFIGURE),
     Setting('remote_timeout', 0.25, 'Seconds that a frame waits for the answer of the pool; then the '
@@ -187,6 +192,8 @@ class AttentionNode(ImageNode):
             options['device'] = self.parameters['device']
         if own:
             options['looks'] = self.parameters['looks']
+            options['precision'] = self.parameters['precision']
+            options['relooks'] = self.parameters['relooks'] if self.parameters['relooks'] >= 0 else None
         if self.parameters['threads'] and own:
             options['threads'] = self.parameters['threads']  # of its engine, which need not be torch
         return make_backend(name, **options)

@@ -21,7 +21,7 @@ CHANNELS = {8: 40, 16: 112, 32: EMBEDDING}
 STRIDE = 32             # width and height of the input must be multiples
 
 
-class _Convolution(nn.Conv2d):
+class SameConvolution(nn.Conv2d):
     """Convolution with the padding of TensorFlow's SAME for inputs that the stride divides."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
@@ -31,7 +31,12 @@ class _Convolution(nn.Conv2d):
         self.pad = (before, kernel - stride - before) * 2 if stride > 1 else None
 
     def forward(self, image: Tensor) -> Tensor:
-        return super().forward(functional.pad(image, self.pad) if self.pad else image)
+        """Filter (B, C, H, W)."""
+        return self.filter(image, self.weight)
+
+    def filter(self, image: Tensor, weight: Tensor) -> Tensor:
+        """Filter with other weights of the same shape."""
+        return self._conv_forward(functional.pad(image, self.pad) if self.pad else image, weight, self.bias)
 
 
 class _InvertedResidual(nn.Module):
@@ -40,9 +45,9 @@ class _InvertedResidual(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         inner = inputs * expansion
-        self.expand = _Convolution(inputs, inner, 1) if expansion > 1 else None
-        self.depthwise = _Convolution(inner, inner, kernel, stride, groups=inner)
-        self.project = _Convolution(inner, outputs, 1)
+        self.expand = SameConvolution(inputs, inner, 1) if expansion > 1 else None
+        self.depthwise = SameConvolution(inner, inner, kernel, stride, groups=inner)
+        self.project = SameConvolution(inner, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -56,7 +61,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Convolution(3, STEM, 3, 2)
+        self.stem = SameConvolution(3, STEM, 3, 2)
         blocks: list[nn.Module] = []
         inputs = STEM
         self.taps: dict[int, int] = {}
@@ -69,7 +74,7 @@ class EfficientNetLite0(nn.Module):
             stride *= step
             self.taps[stride] = len(blocks) - 1     # the last block at this stride
         self.blocks = nn.ModuleList(blocks)
-        self.head = _Convolution(inputs, EMBEDDING, 1)
+        self.head = SameConvolution(inputs, EMBEDDING, 1)
         self.classifier = nn.Linear(EMBEDDING, CLASSES)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
