@@ -7,24 +7,28 @@ OWLv2 is compared with ``pipeline('zero-shot-object-detection')``, CLIPSeg, whic
 for, with the processor-and-model call of its documentation. Both ways share one model in memory and take
 turns frame by frame. Times are processor time of the process, which other processes of a busy machine
 change little; with one thread on an idle machine it is the time on the clock, whose best is given beside.
-The backend runs with the engines asked for: OpenVINO in float32, which is the default where it is
-installed, OpenVINO with the image encoder in bfloat16, or torch. The pipeline's threshold is 1: random
-scores would make it list thousands of boxes, which is not what it is measured for. The backend's time is
-that of the whole ``attend``: maps, boxes, colours and the choice among candidates; what is compiled once
-is not in it.
+The backend runs with the engines asked for: OpenVINO with the image encoder in bfloat16, which is the
+default where OpenVINO is installed and the CPU has bfloat16, OpenVINO in float32, which is the default where
+it has not, or torch. The pipeline's threshold is 1: random scores would make it list thousands of boxes,
+which is not what it is measured for. The backend's time is that of the whole ``attend``: maps, boxes, colours
+and the choice among candidates. What is done once is in ``load cpu s``, that of making the backend: the first
+engine exports the image encoder, the next finds it on disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import string
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -53,22 +57,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure, and return rows of one backend and number of phrases each."""
-    import transformers
     torch.set_num_threads(options.hub_threads)
     rows = []
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory() as root, mock.patch.dict(os.environ, XDG_CACHE_HOME=root):
         for name in options.hub_backends:
             save, plain, share = MODELS[name]
             folder = Path(root) / name
             save(folder)
-            backends = {engine: make_backend(name, model=str(folder), device='cpu', **ENGINES[engine])
-                        for engine in options.hub_engines}
+            backends, loading = {}, {}
+            for engine in options.hub_engines:
+                began = time.process_time()
+                backends[engine] = make_backend(name, model=str(folder), device='cpu', **ENGINES[engine])
+                loading[engine] = {'precision': backends[engine].precision or 'f32',
+                                   'load cpu s': round(time.process_time() - began, 1)}
             call = plain(next(iter(backends.values())))
             most = share * options.hub_frames
             for count, frames in ((1, most), (2, max(1, most // 2))):
-                rows += _compare(backends, call, PHRASES[:count], frames)
+                found = _compare(backends, call, PHRASES[:count], frames)
+                rows += [{**row, **(loading[row['engine']] if count == 1 else {})} for row in found]
     return {'rows': rows, 'machine': machine(), 'image': f'{SIZE[0]}x{SIZE[1]}', 'weights': 'random',
-            'versions': {'torch': torch.__version__, 'transformers': transformers.__version__}}
+            'versions': {name: version(name) for name in ('torch', 'transformers', 'openvino')
+                         if find_spec(name)}}
 
 
 def _compare(backends: dict[str, Any], plain: Callable[[Image.Image, list[str], bool], Any],
@@ -106,32 +115,44 @@ def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
     return (time.process_time() - cpu) * 1000, (time.perf_counter() - clock) * 1000
 
 
-def _difference(backend: Any, encoded: Any, phrases: tuple[str, ...], given: tuple[Any, Any],
+def _difference(backend: Any, encoded: Any, phrases: tuple[str, ...], given: tuple[Any, Any, Any],
                 image: np.ndarray) -> dict[str, float]:
-    """Return how far both ways are apart, in shares of the spread of the logits: random ones have no unit.
+    """Return how far both ways are apart.
 
-    ``same pixels``: the largest difference when both get the pixels of the library's processor, ``rms`` its
-    root mean square. ``own pixels``: the root mean square difference when each prepares the image itself,
-    which leaves the rounding of two resizes to grey levels.
+    In shares of the spread of the logits, as random ones have no unit: ``same pixels``, the largest
+    difference when both get the pixels of the library's processor; ``rms``, its root mean square; ``own
+    pixels``, the root mean square when each prepares the image itself, which leaves the rounding of two
+    resizes to grey levels. With the same pixels too: ``score``, the largest difference of a score (0..1);
+    where the model has boxes, ``box rms`` of what the box head adds to a patch's own place, in shares of its
+    spread, and ``box px``, the largest difference of a coordinate in pixels of the image.
 
-    :param given: pixels and logits of the plain call.
+    :param given: pixels, logits and boxes of the plain call, boxes None where the model has none.
     """
-    pixels, wanted = given
+    pixels, wanted, wanted_boxes = given
     asked = [encoded.tree.texts.index(phrase) for phrase in phrases]
     spread = wanted.std()
     with torch.inference_mode():
-        same, own = (logits(backend, one, encoded.features, asked) - wanted
-                     for one in (pixels, backend.prepare(image)))
-    return {'same pixels': float(f'{same.abs().max() / spread:.1e}'),
-            'rms': float(f'{same.square().mean().sqrt() / spread:.1e}'),
-            'own pixels': float(f'{own.square().mean().sqrt() / spread:.1e}')}
+        (same, boxes), (own, _) = (answer(backend, one, encoded.features, asked)
+                                   for one in (pixels, backend.prepare(image)))
+        away = same - wanted
+        apart = {'same pixels': away.abs().max() / spread, 'rms': away.square().mean().sqrt() / spread,
+                 'own pixels': (own - wanted).square().mean().sqrt() / spread,
+                 'score': (same.sigmoid() - wanted.sigmoid()).abs().max()}
+        if boxes is not None:
+            shift, wanted_shift = (torch.logit(one, 1e-6) - backend.model.box_bias
+                                   for one in (boxes, wanted_boxes))
+            apart['box rms'] = (shift - wanted_shift).square().mean().sqrt() / wanted_shift.std()
+            apart['box px'] = (boxes - wanted_boxes).abs().max() * max(SIZE)
+    return {name: float(f'{value:.1e}') for name, value in apart.items()}
 
 
-def logits(backend: Any, pixels: torch.Tensor, features: torch.Tensor, asked: list[int]) -> torch.Tensor:
-    """Return what a backend's model says of pixels, for the texts asked for: one forward pass."""
+def answer(backend: Any, pixels: torch.Tensor, features: torch.Tensor,
+           asked: list[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return logits for the texts asked for, and boxes where the model has them: one forward pass."""
     if backend.name == 'clipseg':
-        return backend.logits(pixels, features)[asked]
-    return backend.detect(pixels, features)[0].flatten(0, 1)[:, asked]
+        return backend.logits(pixels, features)[asked], None
+    logits, boxes = backend.detect(pixels, features)
+    return logits.flatten(0, 1)[:, asked], boxes
 
 
 def _plain_clipseg(backend: Any) -> Callable[[Image.Image, list[str], bool], Any]:
@@ -143,7 +164,7 @@ def _plain_clipseg(backend: Any) -> Callable[[Image.Image, list[str], bool], Any
         with torch.inference_mode():
             logits = backend.model(**inputs).logits
         logits = logits.view(len(texts), *logits.shape[-2:])
-        return (inputs['pixel_values'][:1], logits) if raw else torch.sigmoid(logits)
+        return (inputs['pixel_values'][:1], logits, None) if raw else torch.sigmoid(logits)
     return call
 
 
@@ -159,7 +180,8 @@ def _plain_owlv2(backend: Any) -> Callable[[Image.Image, list[str], bool], Any]:
         inputs = {**backend.tokenizer(texts, padding=True, return_tensors='pt'),
                   **processor(images=image, return_tensors='pt')}
         with torch.inference_mode():
-            return inputs['pixel_values'], backend.model(**inputs).logits[0]
+            output = backend.model(**inputs)
+        return inputs['pixel_values'], output.logits[0], output.pred_boxes[0]
     return call
 
 
@@ -231,7 +253,7 @@ MODELS: dict[str, tuple[Callable[[Path], None], Callable[[Any], Any], int]] = {
     'owlv2': (save_owlv2, _plain_owlv2, 1),
 }
 ENGINES: dict[str, dict[str, Any]] = {
-    'openvino f32': {'engine': 'openvino'},
-    'openvino bf16': {'engine': 'openvino', 'dtype': 'bfloat16'},
+    'openvino f32': {'engine': 'openvino', 'precision': 'f32'},
+    'openvino bf16': {'engine': 'openvino', 'precision': 'bf16'},
     'torch': {'engine': 'torch'},
 }

@@ -216,7 +216,7 @@ def _models(options: argparse.Namespace) -> list[dict[str, Any]]:
 
             def forward(backend: Any = backend, pixels: Any = pixels, encoded: Any = encoded) -> None:
                 with torch.inference_mode():
-                    hub.logits(backend, pixels, encoded.features, [0])
+                    hub.answer(backend, pixels, encoded.features, [0])
             rows.append({'stack': f'{name} forward in torch alone', **_timed(forward, frames)})
     return rows
 

@@ -11,7 +11,7 @@ PIL_Image = pytest.importorskip('PIL.Image')
 
 import hub_models  # noqa: E402
 
-from vla_attention.grounding import BackendError, make_backend  # noqa: E402
+from vla_attention.grounding import BackendError, hub_engine, make_backend  # noqa: E402
 from vla_attention.grounding.attention_maps import HEADS  # noqa: E402
 
 NAMES = tuple(hub_models.MAKERS)
@@ -29,6 +29,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Keep exported graphs out of the user's own cache, one folder for all tests."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.getbasetemp() / 'cache'))
 
 
 @pytest.fixture(scope='module')
@@ -150,7 +156,7 @@ def test_the_same_twice(folders, backends, image, name):
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
 @pytest.mark.parametrize('name', NAMES)
 def test_half_precision(folders, backends, image, name, dtype):
-    backend = make_backend(name, model=str(folders[name]), device='cpu', dtype=dtype)
+    backend = make_backend(name, model=str(folders[name]), device='cpu', dtype=dtype, engine='torch')
     assert next(backend.model.parameters()).dtype == getattr(torch, dtype)
     maps = backend.attend(image, backend.encode(PHRASES))
     whole = backends[name].attend(image, backends[name].encode(PHRASES))
@@ -205,7 +211,7 @@ def test_agrees_with_a_direct_call(folders, backends, image, name):
         elif name == 'siglip':
             logits = backend.similarity(pixels, encoded.features.texts)[1][asked]
         else:
-            output = backend.detect(pixels, encoded.features)
+            output = backend.detect(pixels, *encoded.features)
             logits, boxes = output.logits[0], output.pred_boxes[0]
     torch.testing.assert_close(logits, wanted_logits, atol=1e-4, rtol=1e-4)
     if wanted_boxes is not None:
@@ -248,34 +254,48 @@ def test_openvino_agrees_with_torch(folders, backends, image, name):
     """Within 1e-4 in float32; with a bfloat16 image encoder within 0.05."""
     pytest.importorskip('openvino', reason='openvino is not installed')
     wanted = backends[name].attend(image, backends[name].encode(PHRASES))
-    for dtype, tolerance in (('auto', 1e-4), ('bfloat16', 0.05)):
-        backend = make_backend(name, model=str(folders[name]), device='cpu', engine='openvino', dtype=dtype)
-        calls, traced = [], []
+    for precision, tolerance in (('f32', 1e-4), ('bf16', 0.05)):
+        backend = make_backend(name, model=str(folders[name]), device='cpu', engine='openvino',
+                               precision=precision)
+        calls = []
         backend.model.get_submodule(VISION[name]).register_forward_hook(
             lambda *_, calls=calls: calls.append(1))
-        for _ in range(2):
-            maps = backend.attend(image, backend.encode(PHRASES))
-            traced.append(len(calls))
-        assert backend.engine == 'openvino'
-        assert traced[0] == traced[1]       # torch runs the encoder to export it, and never again
+        maps = backend.attend(image, backend.encode(PHRASES))
+        assert backend.engine == 'openvino' and not calls       # torch never runs the image encoder
         np.testing.assert_allclose(maps.heads['kind'], wanted.heads['kind'], atol=tolerance)
         np.testing.assert_allclose(maps.presence, wanted.presence, atol=tolerance)
 
 
-def test_auto_takes_openvino_only_where_it_changes_nothing_but_the_time(folders, monkeypatch):
+def test_auto_takes_openvino_where_it_can(folders, monkeypatch):
     pytest.importorskip('openvino', reason='openvino is not installed')
     monkeypatch.setattr(torch, 'compile', lambda target: target)
     for name, options, engine in (('clipseg', {}, 'openvino'), ('owlv2', {'dtype': 'float32'}, 'openvino'),
-                                  ('clipseg', {'dtype': 'bfloat16'}, 'torch'), ('siglip', {}, 'torch'),
+                                  ('clipseg', {'dtype': 'bfloat16'}, 'openvino'), ('siglip', {}, 'torch'),
+                                  ('clipseg', {'dtype': 'float16'}, 'torch'),
                                   ('owlv2', {'compile_model': True}, 'torch')):
         assert make_backend(name, model=str(folders[name]), device='cpu', **options).engine == engine
+
+
+@pytest.mark.parametrize(('options', 'with_bf16', 'without'), [
+    ({}, 'bf16', 'f32'), ({'dtype': 'float32'}, 'f32', 'f32'), ({'dtype': 'bfloat16'}, 'bf16', 'f32'),
+    ({'precision': 'f32'}, 'f32', 'f32'), ({'precision': 'bf16'}, 'bf16', 'f32'),
+    ({'engine': 'torch'}, '', '')])
+def test_bf16_is_what_the_cpu_has(folders, monkeypatch, options, with_bf16, without):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    for capabilities, expected in ((['FP32', 'BF16'], with_bf16), (['FP32'], without)):
+        monkeypatch.setattr(hub_engine, '_capabilities', lambda found=capabilities: found)
+        backend = make_backend('clipseg', model=str(folders['clipseg']), device='cpu', **options)
+        assert backend.precision == expected
 
 
 @pytest.mark.parametrize(('name', 'options', 'reason'), [
     ('clipseg', {'engine': 'abacus'}, 'engine must be one of auto, torch, openvino'),
     ('siglip', {'engine': 'openvino'}, 'siglip does not have'),
-    ('clipseg', {'engine': 'openvino', 'dtype': 'float16'}, 'not in float16'),
-    ('owlv2', {'engine': 'openvino', 'compile_model': True}, 'leave compile_model out')])
+    ('clipseg', {'engine': 'openvino', 'dtype': 'float16'}, 'not float16'),
+    ('owlv2', {'engine': 'openvino', 'compile_model': True}, 'leave compile_model out'),
+    ('clipseg', {'precision': 'int8'}, 'precision of a hub model must be one of auto, bf16, f32'),
+    ('siglip', {'precision': 'bf16'}, 'for the engine openvino; torch computes in dtype'),
+    ('clipseg', {'precision': 'bf16', 'dtype': 'float32'}, 'leave one of them out')])
 def test_an_engine_that_cannot_be_had_is_refused(folders, name, options, reason):
     with pytest.raises(BackendError, match=reason):
         make_backend(name, model=str(folders[name]), device='cpu', **options)
@@ -297,13 +317,49 @@ def test_refuses_what_is_no_image(backends, bad):
         backends['clipseg'].attend(bad, encoded)
 
 
-def test_too_long_a_prompt_says_so(backends):
-    with pytest.raises(ValueError, match='takes 64 at once'):
-        backends['grounding_dino'].encode([f'wonderful thing number {index}' for index in range(20)])
+def test_a_prompt_too_long_goes_through_the_model_in_parts(backends, image, caplog):
+    backend = backends['grounding_dino']
+    things = ('mug', 'bowl', 'plate', 'laptop', 'spoon', 'fork', 'knife', 'bottle', 'book')
+    phrases = [f'wonderful {thing}' for thing in things]
+    encoded = backend.encode(phrases)
+    assert len(encoded.features) > 1 and f'in {len(encoded.features)} passes' in caplog.text
+    assert all(prompt.tokens['input_ids'].shape[1] <= 64 for prompt in encoded.features)
+    maps = backend.attend(image, encoded)
+    assert maps.phrases == tuple(phrases) and len(maps.boxes) == 9 and len(maps.heads['decoder_3']) == 9
+    first = len(encoded.features[0].spans)
+    alone = backend.attend(image, backend.encode(phrases[:first]))
+    np.testing.assert_allclose(maps.maps[:first], alone.maps, atol=1e-5)
+    np.testing.assert_allclose(maps.presence[:first], alone.presence, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_end_of_a_text_too_long_is_cut_off_and_said(backends, image, caplog, name):
+    backend = backends[name]
+    phrase = 'extraordinary ' * 12 + 'mug'
+    maps = backend.attend(image, backend.encode([phrase]))
+    assert np.isfinite(maps.maps).all() and 'is cut off' in caplog.text
+    caplog.clear()
+    backend.encode(['red mug', 'laptop'])
+    assert not caplog.records
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_upper_case_is_lower_case(backends, name):
+    """SigLIP 2 and Grounding DINO were trained with lower case alone; not every tokenizer sees to it."""
+    said = [backends[name]._say(text) for text in ('MUG', 'mug')]
+    assert said[0] == said[1]
+
+
+def test_a_text_without_a_token_is_not_in_view(backends, image):
+    backend = backends['grounding_dino']
+    features = backend._encode(('\u200b', 'mug'))
+    with torch.inference_mode():
+        evidence = backend._look(image, features, 2)
+    assert evidence.presence[0] == 0 and evidence.maps[0].max() < 1e-3 < evidence.maps[1].max()
 
 
 def test_stops_inside_a_text_do_not_split_it(backends, image):
     backend = backends['grounding_dino']
     encoded = backend.encode(['mr. potato?', 'red mug'])
-    assert len(encoded.features.spans) == 2
+    assert len(encoded.features[0].spans) == 2
     assert backend.attend(image, encoded).maps.shape[0] == 2

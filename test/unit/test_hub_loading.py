@@ -13,10 +13,16 @@ transformers = pytest.importorskip('transformers')
 
 import hub_models  # noqa: E402
 from huggingface_hub import constants  # noqa: E402
+from huggingface_hub.utils import httpx  # noqa: E402
 
 from vla_attention.grounding import BackendError, make_backend  # noqa: E402
 from vla_attention.grounding.fetch import MODELS, fetch_weights  # noqa: E402
 from vla_attention.grounding.hub import pick_device  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.getbasetemp() / 'cache'))
 
 
 @pytest.fixture(scope='module')
@@ -143,6 +149,7 @@ def test_bad_options(folder, options, message):
 
 def test_no_such_folder(tmp_path):
     refuses('there is no folder', model=str(tmp_path / 'nothing'))
+    refuses('there is no folder ~nobody-of-this-name', model='~nobody-of-this-name/model')
 
 
 def test_a_hub_name_that_is_not_here_says_what_to_run(tmp_path, monkeypatch):
@@ -211,6 +218,24 @@ def test_fetch_weights_says_why_not(good, tmp_path, monkeypatch):
     monkeypatch.setattr('huggingface_hub.snapshot_download', unreachable)
     with pytest.raises(BackendError, match='someone/model cannot be fetched: no route to host'):
         fetch_weights('someone/model', tmp_path)
+
+    def cut_off(*_, **__):
+        raise httpx.ReadTimeout('')         # of another family than OSError
+
+    monkeypatch.setattr('huggingface_hub.snapshot_download', cut_off)
+    with pytest.raises(BackendError, match='cannot be fetched: ReadTimeout'):
+        fetch_weights('someone/model', tmp_path)
+    refuses('is not on this machine: ReadTimeout', model='someone/model', allow_download=True)
+
+    def another(*_, local_dir, **__):
+        shutil.copytree(good, local_dir, dirs_exist_ok=True)
+        rewrite(Path(local_dir) / 'config.json', model_type='bert')
+
+    monkeypatch.setattr('huggingface_hub.snapshot_download', another)
+    with pytest.raises(BackendError, match="of type 'bert'; the backends read 'clipseg', 'owlv2'"):
+        fetch_weights('someone/model', tmp_path / 'another')
+    with pytest.raises(BackendError, match=r"of type 'bert'; the backends read 'owlv2'$"):
+        fetch_weights('owlv2', tmp_path / 'another')
 
     def pickled(*_, local_dir, **__):
         shutil.copytree(good, local_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.safetensors'))

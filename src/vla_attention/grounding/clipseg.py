@@ -28,7 +28,7 @@ class ClipSegBackend(HubBackend):
     exports = True
 
     def _encode(self, texts: tuple[str, ...]) -> torch.Tensor:
-        tokens = self._tokens(texts, padding=True)
+        tokens = self._tokens(map(self._say, texts), padding='longest')
         return self.model.clip.get_text_features(**tokens).pooler_output
 
     def logits(self, pixels: torch.Tensor, features: torch.Tensor) -> torch.Tensor:

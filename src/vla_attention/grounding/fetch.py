@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
-from vla_attention.grounding.backend import BackendError
-from vla_attention.grounding.hub import FILES, check_folder, import_transformers, read_json
+from vla_attention.grounding.backend import BACKENDS, BackendError
+from vla_attention.grounding.hub import FILES, check_folder, first_line, import_transformers, read_json
 
 # backend name -> the checkpoint that it is usually run with
 MODELS = {
@@ -37,13 +38,24 @@ def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
         snapshot_download(repository, revision=revision, local_dir=out, allow_patterns=list(FILES))
-    except (OSError, ValueError) as error:
-        why = str(error).strip().splitlines()[0]
-        raise BackendError(f'{repository} cannot be fetched: {why}. Is there a network, and does the hub '
-                           'have this model and revision?') from error
+    except Exception as error:          # the hub's client passes on what its transport raises
+        raise BackendError(f'{repository} cannot be fetched: {first_line(error)}. Is there a network, and '
+                           'does the hub have this model and revision?') from error
     if not any(out.glob('*.safetensors')):
         raise BackendError(f'{repository} has no safetensors at this revision, and pickled weights are not '
                            "fetched. The hub's converter often keeps them on a pull request that the model's "
                            'page lists: --revision refs/pr/N')
-    check_folder(out, str(read_json(out / 'config.json').get('model_type')))
+    found = read_json(out / 'config.json').get('model_type')
+    types = {backend: _model_type(backend) for backend in MODELS}
+    wanted = [types[name]] if name in types else list(types.values())
+    if found not in wanted:
+        raise BackendError(f'{repository} is a model of type {found!r}; the backends read '
+                           f'{", ".join(map(repr, wanted))}')
+    check_folder(out, str(found))
     return out
+
+
+def _model_type(backend: str) -> str:
+    module, name = BACKENDS[backend].split(':')
+    model_type: str = getattr(import_module(module), name).model_type
+    return model_type

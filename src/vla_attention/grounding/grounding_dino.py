@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from vla_attention.grounding.hub_backend import HubBackend, to_grid
 from vla_attention.grounding.hub_candidates import distinct_boxes
 
 _LAYERS = 2             # decoder layers whose attention is shown, from the top
+_log = logging.getLogger(__name__)
 _BREAKS = re.compile(r'[.?]')   # what the model takes for the end of a phrase
 _Spans = tuple[tuple[tuple[int, ...], ...], ...]     # token indices of each word of each text
 
@@ -31,9 +33,10 @@ class GroundingDinoBackend(HubBackend):
     """Grounding DINO (Liu et al., ECCV 2024, arXiv 2303.05499), the tiny and base models.
 
     All texts go into one prompt ("red mug. laptop."), whose words see only their own text, and through the
-    model once. A text's map is the score of its best word at each place of the encoder's feature maps (the
-    model's own language-guided query selection), the finest map that says most; candidates are the decoder's
-    boxes, each thing once, with the score of the text's best word.
+    model once; what is longer than the model takes (256 tokens) goes through it in several. A text's map is
+    the score of its best word at each place of the encoder's feature maps (the model's own language-guided
+    query selection), the finest map that says most; candidates are the decoder's boxes, each thing once,
+    with the score of the text's best word.
 
     Further heads: ``decoder_N``, the cross-attention between image queries and the text in the two highest
     decoder layers, mean over the attention heads and sum over the text's words; as the decoder's queries
@@ -59,15 +62,31 @@ class GroundingDinoBackend(HubBackend):
         for index, layer in enumerate(inner.decoder.layers[first:], first):
             layer.encoder_attn_text.register_forward_hook(self._see_attention(f'decoder_{index + 1}'))
 
-    def _encode(self, texts: tuple[str, ...]) -> _Prompt:
-        bare = [_BREAKS.sub(' ', text).strip().lower() or 'object' for text in texts]
-        batch = self.tokenizer(' '.join(f'{text}.' for text in bare), return_tensors='pt')
-        length = batch['input_ids'].shape[1]
-        if length > self.model.config.max_text_len:
-            raise ValueError(f'{len(texts)} texts are {length} tokens; Grounding DINO takes '
-                             f'{self.model.config.max_text_len} at once')
+    def _encode(self, texts: tuple[str, ...]) -> tuple[_Prompt, ...]:
+        bare = [_BREAKS.sub(' ', text).strip().lower() for text in texts]
+        most = self.model.config.max_text_len - 2               # less what begins and ends a prompt
+        groups: list[list[str]] = [[]]
+        length = 0
+        for text in bare:
+            tokens = len(self.tokenizer(f'{text}.', add_special_tokens=False, verbose=False)['input_ids'])
+            if tokens > most:
+                _log.warning('%s reads %d tokens; the end of "%s" (%d) is cut off', self.name, most, text,
+                             tokens)
+            if groups[-1] and length + tokens > most:
+                groups.append([])
+                length = 0
+            groups[-1].append(text)
+            length += tokens
+        if len(groups) > 1:
+            _log.warning('%s takes %d tokens at once; %d texts go through it in %d passes', self.name,
+                         self.model.config.max_text_len, len(texts), len(groups))
+        return tuple(map(self._prompt, groups))
+
+    def _prompt(self, texts: list[str]) -> _Prompt:
+        batch = self.tokenizer(' '.join(f'{text}.' for text in texts), truncation=True,
+                               max_length=self.model.config.max_text_len, return_tensors='pt')
         tokens = {name: values.to(self.torch_device) for name, values in batch.items()}
-        return _Prompt(tokens, *_spans(bare, batch))
+        return _Prompt(tokens, *_spans(texts, batch))
 
     def detect(self, pixels: torch.Tensor, prompt: Any) -> Any:
         """Return the model's own output for a prompt.
@@ -77,27 +96,38 @@ class GroundingDinoBackend(HubBackend):
         return self.model(pixel_values=pixels, **prompt.tokens)
 
     def _look(self, image: np.ndarray, features: Any, count: int) -> Evidence:
+        pixels = self.prepare(image)
+        seen = [self._look_for(image, pixels, prompt) for prompt in features]
+        if len(seen) == 1:
+            return seen[0]
+        heads = {name: np.concatenate([part.heads[name] for part in seen]) for name in seen[0].heads}
+        return Evidence(np.concatenate([part.maps for part in seen]), sum((part.boxes for part in seen), ()),
+                        np.concatenate([part.presence for part in seen]), own_boxes=True, heads=heads,
+                        words=sum((part.words for part in seen), ()),
+                        word_texts=sum((part.word_texts for part in seen), ()))
+
+    def _look_for(self, image: np.ndarray, pixels: torch.Tensor, prompt: _Prompt) -> Evidence:
         height, width = image.shape[:2]
         grid = self.grid(image)
-        output = self.detect(self.prepare(image), features)
+        output = self.detect(pixels, prompt)
         tokens = torch.sigmoid(output.logits[0].float())                                    # (Q, tokens)
         places = torch.sigmoid(output.enc_outputs_class[0].float())                         # (places, tokens)
-        texts = [sum(words, ()) for words in features.spans]
-        scores = torch.stack([tokens[:, list(text)].amax(1) for text in texts], 1)          # (Q, T)
+        texts = [sum(words, ()) for words in prompt.spans]
+        scores = torch.stack([_best(tokens, text) for text in texts], 1)                    # (Q, T)
         centre, half = output.pred_boxes[0].float()[:, :2], output.pred_boxes[0].float()[:, 2:] / 2
         corners = torch.cat([centre - half, centre + half], 1)
         size = torch.tensor([width, height] * 2, device=corners.device)
-        pixels, flat = (corners * size).cpu().numpy(), calibrate(scores.cpu().numpy(), self.threshold)
-        found = tuple(distinct_boxes(np.column_stack([pixels, flat[:, text]]), (width, height))
-                      for text in range(count))
-        words = [calibrate(self._levels(torch.stack([places[:, list(word)].amax(1) for word in spans]), grid),
-                           self.threshold) for spans in features.spans]
+        placed, flat = (corners * size).cpu().numpy(), calibrate(scores.cpu().numpy(), self.threshold)
+        found = tuple(distinct_boxes(np.column_stack([placed, flat[:, text]]), (width, height))
+                      for text in range(len(texts)))
+        words = [calibrate(self._levels(torch.stack([_best(places, word) for word in spans or ((),)]), grid),
+                           self.threshold) for spans in prompt.spans]
         maps = np.stack([of.max(axis=0) for of in words])
         presence = np.array([boxes[0, 4] if len(boxes) else 0.0 for boxes in found], np.float32)
         heads = {name: self._on_image(attention, texts, corners, scores.amax(1), grid)
                  for name, attention in sorted(self._seen.items()) if name != 'levels'}
         return Evidence(maps, found, presence, own_boxes=True, heads=heads, words=tuple(words),
-                        word_texts=features.words)
+                        word_texts=tuple(said or ('',) for said in prompt.words))
 
     def _levels(self, flat: torch.Tensor, grid: tuple[int, int]) -> np.ndarray:
         """Return (W, rows, cols): the highest score of the levels at each place of flat (W, places)."""
@@ -150,6 +180,11 @@ class RememberedText(nn.Module):
                 self._outputs.popitem(last=False)
         self._outputs.move_to_end(key)
         return self._outputs[key]
+
+
+def _best(scores: torch.Tensor, tokens: tuple[int, ...]) -> torch.Tensor:
+    """Return (N,): the highest of scores (N, all tokens) over some; 0 where a text has none that is read."""
+    return scores[:, list(tokens)].amax(1) if tokens else scores.new_zeros(len(scores))
 
 
 def _spans(texts: list[str], batch: Any) -> tuple[_Spans, tuple[tuple[str, ...], ...]]:

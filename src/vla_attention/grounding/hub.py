@@ -120,7 +120,10 @@ def find_folder(name: str, *, revision: str | None = None, allow_download: bool 
 
     :raises BackendError: there is no such folder, and the hub's cache has no such model.
     """
-    folder = Path(name).expanduser()
+    try:
+        folder = Path(name).expanduser()
+    except RuntimeError as error:       # ~ of somebody who is not there
+        raise BackendError(f'there is no folder {name}: {error}') from error
     if folder.is_dir():
         if revision:
             raise BackendError(f'revision {revision!r} is for hub names; {folder} is a folder')
@@ -132,15 +135,20 @@ def find_folder(name: str, *, revision: str | None = None, allow_download: bool 
     try:
         return Path(snapshot_download(name, revision=revision or None, local_files_only=not allow_download,
                                       allow_patterns=list(FILES)))
-    except (OSError, ValueError) as error:
+    except Exception as error:          # the hub's client passes on what its transport raises
         pinned = f' --revision {revision}' if revision else ''
         version = f' at revision {revision}' if revision else ''
-        why = (str(error).strip().splitlines()[0] if allow_download
+        why = (first_line(error) if allow_download
                else 'it may not be downloaded (allow_download is false)')
         raise BackendError(
             f'the model {name}{version} is not on this machine: {why}. '
             f'Where there is a network, run: vla-attention fetch-weights {name}{pinned} --out DIR; carry DIR '
             'here and give its path instead of the name') from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says first, its name where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def check_folder(folder: Path, model_type: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from vla_attention.grounding.assemble import Evidence, assemble
 from vla_attention.grounding.attention_maps import PATCH, AttentionMaps
 from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.fetch import MODELS
-from vla_attention.grounding.hub import load_hub_model, pick_device
-from vla_attention.grounding.hub_engine import PRECISIONS, OpenVinoEncoder, pick_engine
+from vla_attention.grounding.hub import first_line, load_hub_model, pick_device
+from vla_attention.grounding.hub_engine import OpenVinoEncoder, pick_engine, pick_precision
 from vla_attention.grounding.image_transform import ImageTransform
 from vla_attention.grounding.phrase_tree import EncodedPhrases, plant
 from vla_attention.grounding.translate import wants_translation
@@ -46,13 +46,14 @@ class HubBackend(ABC):
 
     def __init__(self, model: str = '', *, device: str = 'auto', dtype: str = 'auto',
                  revision: str | None = None, allow_download: bool = False, translate: str = 'auto',
-                 threshold: float | None = None, compile_model: bool = False, engine: str = 'auto') -> None:
+                 threshold: float | None = None, compile_model: bool = False, engine: str = 'auto',
+                 precision: str = 'auto') -> None:
         """Load the model.
 
         :param model: folder or hub name; the backend's usual checkpoint (:data:`fetch.MODELS`) by default.
         :param device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
-        :param dtype: 'auto' (float16 on CUDA, else float32), 'float32', 'float16', 'bfloat16'. With engine
-            'openvino', bfloat16 is what the image encoder computes in; all else stays float32.
+        :param dtype: 'auto' (float16 on CUDA, else float32), 'float32', 'float16', 'bfloat16'. Where OpenVINO
+            runs the image encoder, this is what it computes in, and all else is float32.
         :param revision: branch, tag or commit of a hub name.
         :param allow_download: a hub name that is not in the cache may be downloaded.
         :param translate: Korean goes to the model as English: 'auto' (unless it is multilingual), 'never',
@@ -60,7 +61,10 @@ class HubBackend(ABC):
         :param threshold: the model's score that counts as presence 0.5; each backend has its own default.
         :param compile_model: compile the image part with torch.compile; the first image then takes minutes.
         :param engine: what runs the image encoder: 'torch', 'openvino' (CLIPSeg and OWLv2 on a CPU), or
-            'auto': OpenVINO where it is installed and changes nothing but the time.
+            'auto': OpenVINO where it can, which needs the package openvino.
+        :param precision: what OpenVINO computes the image encoder in: 'f32', with which nothing changes but
+            the time; 'bf16', twice as fast where the CPU has it (f32 elsewhere), with three digits; 'auto':
+            as ``dtype`` says, else bf16.
         :raises BackendError: the model cannot be loaded; the message says why and what to do.
         """
         if threshold is not None:
@@ -69,19 +73,20 @@ class HubBackend(ABC):
             self.threshold = threshold
         self.engine = pick_engine(engine, self.name, exports=self.exports, device=pick_device(device),
                                   dtype=dtype, compile_model=compile_model)
+        self.precision = pick_precision(precision, self.engine, dtype)
         loaded = load_hub_model(model or MODELS[self.name], self.model_type, self.architecture, device=device,
                                 dtype='float32' if self.engine == 'openvino' else dtype, revision=revision,
                                 allow_download=allow_download)
         self.model, self.tokenizer, self.dtype = loaded.model, loaded.tokenizer, loaded.dtype
         self.torch_device, self.device, self.folder = loaded.device, str(loaded.device), loaded.folder
+        self.weights = str(loaded.folder)       # in the hub's cache it names the commit
         self.transform = ImageTransform.from_settings(loaded.image, mode=self.resample, square=self.square)
         self.translates = wants_translation(translate, self._is_multilingual())
         self._encodings: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         if compile_model:
             self._accelerate(torch.compile)
         elif self.engine == 'openvino':
-            precision = PRECISIONS[dtype]
-            self._accelerate(lambda encode: OpenVinoEncoder(self.model, encode, precision))
+            self._accelerate(lambda encode: self._by_openvino(encode, needed=engine == 'openvino'))
 
     def encode(self, phrases: Sequence[str]) -> EncodedPhrases:
         """Encode P phrases; the model's text encoder runs once for a set of texts, whoever asks again.
@@ -172,17 +177,40 @@ class HubBackend(ABC):
     def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
         """Put what ``by`` makes of it in the place of the part that runs for each image."""
 
+    def _by_openvino(self, encode: Callable[..., Any], needed: bool) -> Callable[..., Any]:
+        """Return the encoder compiled for the usual shape: the first image is as fast as the rest."""
+        encoder = OpenVinoEncoder(self.model, encode, self.precision)
+        try:
+            encoder.compile(tuple(self.prepare(np.zeros((480, 640, 3), np.uint8)).shape))
+        except Exception as error:      # torch and OpenVINO raise of what kind they like
+            why = first_line(error)
+            if needed:
+                raise BackendError(f'OpenVINO cannot take {self.folder} ({why}); use torch') from error
+            _log.warning('%s: OpenVINO cannot take %s (%s); torch runs it', self.name, self.folder, why)
+            self.engine, self.precision = 'torch', ''
+            return encode
+        return encoder
+
     def _is_multilingual(self) -> bool:
         return False
 
     def _say(self, text: str) -> str:
-        """Put an English text into the template that the model was trained with; others stay bare."""
-        return self.template.format(text) if text.isascii() else text
+        """Put an English text into the template that the model was trained with; others stay bare.
 
-    def _tokens(self, texts: tuple[str, ...], **options: Any) -> dict[str, torch.Tensor]:
-        said = [self._say(text) for text in texts]
-        tokens = self.tokenizer(said, return_tensors='pt', truncation=True, **options)
-        return {name: values.to(self.torch_device) for name, values in tokens.items()}
+        All of these models were trained with lower case, which not every tokenizer sees to.
+        """
+        return (self.template.format(text) if text.isascii() else text).lower()
+
+    def _tokens(self, said: Iterable[str], *, padding: str) -> dict[str, torch.Tensor]:
+        """Return the tokens of what :meth:`_say` made, on the device; what does not fit is cut off."""
+        said = list(said)
+        most = self.model.config.text_config.max_position_embeddings
+        for text, tokens in zip(said, self.tokenizer(said, verbose=False)['input_ids'], strict=True):
+            if len(tokens) > most:
+                _log.warning('%s reads %d tokens of a text; the end of "%s" (%d) is cut off', self.name, most,
+                             text, len(tokens))
+        batch = self.tokenizer(said, padding=padding, max_length=most, truncation=True, return_tensors='pt')
+        return {name: values.to(self.torch_device) for name, values in batch.items()}
 
 
 def to_grid(maps: torch.Tensor, grid: tuple[int, int],

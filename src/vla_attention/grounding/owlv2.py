@@ -18,8 +18,9 @@ class Owlv2Backend(HubBackend):
 
     Every patch of the image (16x16 of 960x960 pixels in the base model) is compared with each text: these
     scores are the attention grid, and the patch's own box prediction the candidates, each thing once. The
-    image is padded to a square at the right and the bottom; the padding is cut off again. Words of a text
-    are compared in the same product, so ``words`` cost nothing.
+    image is padded to a square at the right and the bottom, with black as in training (transformers took
+    grey before its change 41938); boxes are in shares of that square, and the padding is cut off again.
+    Words of a text are compared in the same product, so ``words`` cost nothing.
     """
 
     name = 'owlv2'
@@ -33,8 +34,7 @@ class Owlv2Backend(HubBackend):
 
     def _encode(self, texts: tuple[str, ...]) -> torch.Tensor:
         # padded as the model was trained: always to the longest text that it takes
-        length = self.model.config.text_config.max_position_embeddings
-        tokens = self._tokens(texts, padding='max_length', max_length=length)
+        tokens = self._tokens(map(self._say, texts), padding='max_length')
         embeds = self.model.owlv2.get_text_features(**tokens).pooler_output
         return embeds / torch.linalg.norm(embeds, dim=-1, keepdim=True)
 

@@ -53,12 +53,9 @@ class SiglipBackend(HubBackend):
         return self.model.config.text_config.vocab_size > _ENGLISH_VOCABULARY
 
     def _encode(self, texts: tuple[str, ...]) -> _Features:
-        length = self.model.config.text_config.max_position_embeddings
-        said = [self._say(text) for text in texts] + [_BACKGROUND]
         # the models were trained with texts padded to the end and without a mask
-        tokens = self.tokenizer(said, padding='max_length', max_length=length, truncation=True,
-                                return_tensors='pt')['input_ids']
-        embeds = self.model.get_text_features(input_ids=tokens.to(self.torch_device)).pooler_output
+        tokens = self._tokens([*map(self._say, texts), _BACKGROUND], padding='max_length')['input_ids']
+        embeds = self.model.get_text_features(input_ids=tokens).pooler_output
         unit = embeds / embeds.norm(dim=-1, keepdim=True)
         return _Features(unit[:-1], unit[-1])
 
