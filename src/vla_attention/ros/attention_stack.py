@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from vla_attention.ros.attention_node import AttentionNode
-from vla_attention.ros.focus_node import FocusNode
-from vla_attention.ros.instruction_node import InstructionNode
-from vla_attention.ros.moments_node import MomentsNode
-from vla_attention.ros.overlay_node import OverlayNode
+from vla_attention.ros import attention_node, focus_node, instruction_node, moments_node, overlay_node
 from vla_attention.ros.perception_node import PerceptionNode, run
 from vla_attention.ros.topics import Topics
 
 NODES: tuple[Callable[..., PerceptionNode], ...] = (
-    InstructionNode, AttentionNode, FocusNode, MomentsNode, OverlayNode)
+    instruction_node.InstructionNode, attention_node.AttentionNode, focus_node.FocusNode,
+    moments_node.MomentsNode, overlay_node.OverlayNode)
+# "-p backend:=clipseg" goes to every node of a process, also to those that have no backend
+PARAMETERS = frozenset(
+    setting.name for module in (instruction_node, attention_node, focus_node, moments_node, overlay_node)
+    for setting in module.SETTINGS)
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     topics = Topics(shared=True)
 
     def make(node: Callable[..., PerceptionNode]) -> Callable[[], PerceptionNode]:
-        return lambda: node(topics=topics)
+        return lambda: node(topics=topics, also_known=PARAMETERS)
 
     return run(*(make(node) for node in NODES))
 

@@ -8,7 +8,7 @@ no post-set callbacks.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,13 +88,16 @@ class Parameters:
     def __getitem__(self, name: str) -> Any:
         return self._node.get_parameter(name).value
 
-    def unknown(self) -> list[str]:
-        """Return what is to be said of parameters that the node was started with and does not have."""
+    def unknown(self, also_known: Collection[str] = ()) -> list[str]:
+        """Return what is to be said of parameters that the node was started with and does not have.
+
+        :param also_known: names of which nothing is to be said.
+        """
         # rclpy keeps them for later declarations, without a public way to see what was never declared
         given = getattr(self._node, '_parameter_overrides', {})
         names = [name for name in given
                  if name not in self._settings and not self._node.has_parameter(name)
-                 and not name.startswith('qos_overrides.')]
+                 and name not in also_known and not name.startswith('qos_overrides.')]
         hints = {name: difflib.get_close_matches(name, self._settings, 1) for name in names}
         return [f'{name} is no parameter of this node and is ignored'
                 + (f'; {hints[name][0]} is meant?' if hints[name] else '') for name in names]

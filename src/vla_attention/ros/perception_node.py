@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import rclpy
@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 from vla_attention.ros import health, qos
 from vla_attention.ros.health import Health
 from vla_attention.ros.parameters import READ_ONLY, ParameterError, Parameters, Setting
-from vla_attention.ros.signals import SignalGuard
+from vla_attention.ros.signals import guard
 from vla_attention.ros.topics import Input, Output, Topics
 from vla_attention.ros.worker import NewestWorker
 
@@ -46,11 +46,12 @@ class PerceptionNode(LifecycleNode):
     """
 
     def __init__(self, name: str, settings: Sequence[Setting] = (), *, topics: Topics | None = None,
-                 **node_options: Any) -> None:
+                 also_known: Collection[str] = (), **node_options: Any) -> None:
         """Make the node, unconfigured.
 
         :param settings: the node's own parameters; ``autostart`` is added.
         :param topics: given where nodes share a process (see :mod:`vla_attention.ros.topics`).
+        :param also_known: parameters of other nodes of the process, which it may be started with too.
         :raises ParameterError: a parameter that the node was started with is refused.
         """
         super().__init__(name, **node_options)
@@ -66,7 +67,7 @@ class PerceptionNode(LifecycleNode):
                                      configurable=lambda: self.state == 'unconfigured')
         # absolute by convention: one /diagnostics for the whole robot
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.result())
-        for text in self.parameters.unknown():
+        for text in self.parameters.unknown(also_known):
             self.complain('parameters', text)
         # a clock that always runs: diagnostics matter most where /clock is missing
         self._tick_timer = self.create_timer(1.0, self._tick, callback_group=ReentrantCallbackGroup(),
@@ -173,12 +174,13 @@ class PerceptionNode(LifecycleNode):
     def on_configure(self, state: Any) -> TransitionCallbackReturn:
         """See :meth:`configure`."""
         try:
-            self.configure()
+            with guard.interruptible():     # a model may take a minute to load
+                self.configure()
         except Exception as error:
             self._transition_failed('configure', error)
             self._release()
             return TransitionCallbackReturn.FAILURE
-        except KeyboardInterrupt:   # the end: what runs in the background already must not outlive it
+        except KeyboardInterrupt:   # what runs in the background already must not outlive it
             self._release()
             raise
         self.state = 'inactive'
@@ -268,11 +270,11 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
 
     :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
     """
-    guard = SignalGuard()
     nodes: list[PerceptionNode] = []
+    guard.install()
     try:
-        guard.install()
-        rclpy.init(args=arguments)
+        with guard.interruptible():
+            rclpy.init(args=arguments)
     except KeyboardInterrupt:
         return 0
     except Exception as error:  # rclpy has no type in common for arguments and parameter files it cannot read
@@ -280,11 +282,12 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
         return 2
     try:
         executor = SingleThreadedExecutor()
-        for make_node in make:
-            nodes.append(make_node())
-            executor.add_node(nodes[-1])
-        for node in nodes:
-            node.start()
+        with guard.interruptible():
+            for make_node in make:
+                nodes.append(make_node())
+                executor.add_node(nodes[-1])
+            for node in nodes:
+                node.start()
         _spin(executor, nodes)
     except ParameterError as error:
         print(f'refused: {error}', file=sys.stderr)
@@ -295,7 +298,6 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
         if rclpy.ok():  # what fails because a signal came while nodes were starting is no failure
             raise
     finally:
-        guard.hold_off()
         for node in nodes:
             node.close()
             node.destroy_node()

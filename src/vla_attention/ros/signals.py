@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class SignalGuard:
-    """Of SIGINT and SIGTERM the first interrupts the main thread; those after it change nothing.
+    """Takes SIGINT and SIGTERM of a process in which rclpy runs.
 
-    More than one comes as a rule: Ctrl-C in the terminal of ``ros2 launch`` reaches nodes at once, and launch
-    sends them another. To be installed before ``rclpy.init``, whose own handlers (which end the context and
-    wake the executor) call these.
+    rclpy's own handlers end the context, which ends the executor between two callbacks. The one thing left to
+    do here is to interrupt what takes long (:meth:`interruptible`), once: more than one signal comes as a
+    rule, because Ctrl-C on ``ros2 launch`` reaches the nodes at once and launch sends them another.
     """
 
     def __init__(self) -> None:
-        self._interrupted = False
+        self._came = False
+        self._interruptible = False
 
     def install(self) -> None:
-        """Take the signals from here on; the main thread alone may call this."""
+        """Take the signals, in the main thread and before ``rclpy.init``, whose handlers call these."""
         for each in SIGNALS:
             signal.signal(each, self._take)
 
-    def hold_off(self) -> None:
-        """Interrupt nothing any more: the orderly end has begun."""
-        self._interrupted = True
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let the first signal raise KeyboardInterrupt in the block, at once where it has come before."""
+        before, self._interruptible = self._interruptible, True
+        try:
+            if self._came:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._interruptible = before
 
     @staticmethod
     def ignore() -> None:
@@ -35,6 +45,9 @@ class SignalGuard:
             signal.signal(each, signal.SIG_IGN)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if not self._interrupted:
-            self._interrupted = True
+        first, self._came = not self._came, True
+        if first and self._interruptible:
             raise KeyboardInterrupt
+
+
+guard = SignalGuard()   # of this process
