@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import threading
@@ -57,7 +58,7 @@ def open_source(source: str, *, field_of_view: float = 60.0, seed: int = 0, scen
         return _still(_coffee(), field_of_view)
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-        return _still(_photograph(path), field_of_view)
+        return _still(_photograph(path, path.stat().st_mtime_ns), field_of_view)
     try:
         frames = open_frames(path)
     except ValueError as error:
@@ -127,6 +128,7 @@ def _scene_player() -> Callable[..., Any]:
     return play
 
 
+@functools.lru_cache(maxsize=1)     # a still is opened again for every frame
 def _coffee() -> np.ndarray:
     try:
         from skimage import data
@@ -135,7 +137,8 @@ def _coffee() -> np.ndarray:
     return data.coffee()
 
 
-def _photograph(path: Path) -> np.ndarray:
+@functools.lru_cache(maxsize=1)
+def _photograph(path: Path, modified: int) -> np.ndarray:
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise SourceError(f'{path} is no image that OpenCV reads')

@@ -60,7 +60,10 @@ class SceneCamera(PerceptionNode):
     def activate(self) -> None:
         """Begin to play."""
         self._said = ''
+        self._own: set[str] = set()     # all that it has said
+        self._overruled = False         # somebody else has said something since
         self._listeners = 0
+        self.subscribe(String, 'instruction', self._hear, qos.command())
         self._since = time.monotonic()
         self._timer = self.create_timer(1 / self.parameters['rate'], self._play)
 
@@ -111,12 +114,18 @@ class SceneCamera(PerceptionNode):
         turn = int((time.monotonic() - self._since) / period) if period else 0
         text = texts[turn % len(texts)]
         listeners = self._instruction.listeners
-        # said again to a listener that came late, or came back
-        if text and (text != self._said or listeners > self._listeners):
-            self._instruction.publish(String(data=text))
+        # said again to a listener that came late, or came back, unless people have taken over
+        if text and (text != self._said or (listeners > self._listeners and not self._overruled)):
+            self._own.add(text)
             self._said = text
+            self._overruled = False
+            self._instruction.publish(String(data=text))
             self.health.fact('instruction', text)
         self._listeners = listeners
+
+    def _hear(self, message: String) -> None:
+        if message.data not in self._own:
+            self._overruled = True
 
 
 def _camera_info(frame: CameraFrame, header: Header) -> CameraInfo:
