@@ -7,10 +7,11 @@ ros2 launch vla_attention attention.launch.py image:=/camera/color/image_raw \
 import os
 from pathlib import Path
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription, Substitution
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.condition import Condition
 from launch.conditions import IfCondition
+from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -20,6 +21,19 @@ PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 # what config/attention.rviz shows, by the names that it has without a namespace
 SHOWN = ('overlay', 'attention/target', 'focus/markers', 'focus/target/points', 'focus/destination/points',
          'focus/target/pose', 'focus/destination/pose')
+
+
+class LogDirectory(Substitution):
+    """The folder of this launch's log (Humble has no LaunchLogDir)."""
+
+    def describe(self) -> str:
+        """Say it in words, for --show-args."""
+        return "the folder of this launch's log"
+
+    def perform(self, context: LaunchContext) -> str:
+        """Return its path."""
+        return str(launch_config.log_dir)
+
 
 ARGUMENTS = (
     DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes and topics.'),
@@ -54,6 +68,10 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         'respawn', default_value='false', choices=['true', 'false'],
         description='Start a node again 2 s after it has ended by itself.'),
+    DeclareLaunchArgument(
+        'state_directory', default_value=LogDirectory(),
+        description='Folder where the last instruction outlives a crash of its node; by default that of the '
+                    'log, which respawned nodes find and the next launch does not. Wins over params_file.'),
     DeclareLaunchArgument(
         'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
         description='What the nodes log, from this level on.'),
@@ -100,13 +118,14 @@ def _node(executable: str, *, condition: Condition, name: str | None = None, par
     )
 
 
-def _with_backend(executable: str, *, condition: Condition, name: str | None = None) -> list[Node]:
+def _with_backend(executable: str, *, condition: Condition, name: str | None = None,
+                  parameters: tuple = ()) -> list[Node]:
     """Describe a process twice: with params_file's backend, and with the one that the argument names."""
-    backend = ({'backend': LaunchConfiguration('backend')},)
+    backend = {'backend': LaunchConfiguration('backend')}
     default, named = _both(condition, _is('backend', '')), _both(condition, _is_not('backend', ''))
     return [
-        _node(executable, name=name, condition=default),
-        _node(executable, name=name, condition=named, parameters=backend),
+        _node(executable, name=name, condition=default, parameters=parameters),
+        _node(executable, name=name, condition=named, parameters=(*parameters, backend)),
     ]
 
 
@@ -120,15 +139,16 @@ def _fastdds_profile() -> list[SetEnvironmentVariable]:
 def generate_launch_description() -> LaunchDescription:
     """Describe the stack."""
     separate, composed = _is('composed', 'false'), _is('composed', 'true')
+    state = ({'state_directory': ParameterValue(LaunchConfiguration('state_directory'), value_type=str)},)
     return LaunchDescription([
         *ARGUMENTS,
         *_fastdds_profile(),
-        _node('instruction_node', name='instruction_node', condition=separate),
+        _node('instruction_node', name='instruction_node', condition=separate, parameters=state),
         *_with_backend('attention_node', name='attention_node', condition=separate),
         _node('focus_node', name='focus_node', condition=separate),
         _node('moments_node', name='moments_node', condition=separate),
         _node('overlay_node', name='overlay_node', condition=separate),
-        *_with_backend('attention_stack', condition=composed),
+        *_with_backend('attention_stack', condition=composed, parameters=state),
         Node(
             package='rviz2', executable='rviz2', name='rviz2', namespace=LaunchConfiguration('namespace'),
             arguments=['-d', str(CONFIG / 'attention.rviz')],

@@ -1,5 +1,6 @@
 """What goes wrong in a lab: nothing crashes, nothing is lost, and it is said what was wrong."""
 
+import functools
 import json
 import signal
 from array import array
@@ -268,6 +269,48 @@ def test_a_late_subscriber_gets_the_parse_although_instruction_node_was_killed(s
     graph.wait(lambda: late and json.loads(late[-1].data)['text'] == '파란 상자를 빨간 컵 옆에 놓아줘')
     assert 'taking up again' in restarted.log
     assert stack.say('pick up the spoon')['roles']['target'] == ['spoon']   # what is said counts more
+
+
+def test_the_stack_in_one_process_takes_up_the_instruction_again_after_kill_9(graph, tmp_path):
+    stack = Stack(graph)
+    start = functools.partial(graph.start, 'attention_stack', '-p', 'attention_node:presence_threshold:=0.0',
+                              state_directory=tmp_path / 'state', initial_instruction='숟가락을 집어줘')
+    killed = start()
+    graph.wait(lambda: stack.parsed)
+    stack.say('빨간 컵을 집어줘')
+    assert killed.stop(signal.SIGKILL) == -signal.SIGKILL
+    stack.regions.clear()
+    again = start()
+    graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
+    assert 'is no parameter' not in again.log   # what only one of the nodes has
+    assert again.stop() == 0
+    assert not list((tmp_path / 'state').iterdir())     # an orderly end: the next start knows nothing of it
+    stack.parsed.clear()
+    start()
+    graph.wait(lambda: stack.parsed)
+    assert json.loads(stack.parsed[-1].data)['text'] == '숟가락을 집어줘'
+
+
+@pytest.mark.parametrize('content', ['{"text": ', '[1]', '{"text": "\\u0007", "attempts": 0}',
+                                     '{"text": "컵을 집어줘", "attempts": 5}'])
+def test_a_kept_instruction_that_is_none_is_named_and_the_node_goes_on(graph, tmp_path, content):
+    (tmp_path / 'instruction_node.instruction.json').write_text(content, encoding='utf-8')
+    stack = Stack(graph)
+    node = graph.start('instruction_node', state_directory=tmp_path, initial_instruction='숟가락을 집어줘')
+    graph.wait(lambda: stack.parsed)
+    assert json.loads(stack.parsed[0].data)['text'] == '숟가락을 집어줘'
+    assert 'the instruction before the crash is lost' in node.log
+    assert stack.say('pick up the cup')['roles']['target'] == ['cup']
+
+
+def test_an_instruction_is_worked_with_although_it_cannot_be_kept(graph, tmp_path):
+    (tmp_path / 'file').write_text('no folder')
+    stack = Stack(graph)
+    node = graph.start('instruction_node', state_directory=tmp_path / 'file')
+    assert stack.say('pick up the cup')['roles']['target'] == ['cup']
+    graph.wait(lambda: 'would not outlive a crash' in stack.complaint('instruction_node'))
+    assert node.stop() == 0
 
 
 def test_the_initial_instruction_is_taken_up_where_nothing_else_is_known(graph):

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from vla_attention.language.instruction import HEADS
 from vla_attention.language.parser import WEIGHTS
 from vla_attention.ros import qos
 from vla_attention.ros.health import fingerprint
+from vla_attention.ros.kept_instruction import KeptError, KeptInstruction
 from vla_attention.ros.messages import write_floats, write_image
-from vla_attention.ros.parameters import Setting
+from vla_attention.ros.parameters import READ_ONLY, Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
 WAITING = 8     # instructions that may wait; of a flood the last ones are read
+PROVEN = 20.0   # seconds after which a crash is not put down to the instruction that was taken up
 
 SETTINGS = (
     Setting('initial_instruction', '', 'Instruction (Korean or English) to begin with; empty: wait for one '
@@ -32,20 +35,24 @@ SETTINGS = (
             low=1, high=2000),
     Setting('heatmap_head', '', 'Attention head that `instruction/heatmap` shows; empty: the mean of all.',
             choices=('', *HEADS)),
+    Setting('state_directory', '', 'Folder where the last instruction is kept while the node is active, to '
+            'be taken up again after a crash; empty: none. attention.launch.py gives the folder of its log, '
+            'where nobody but a node that it starts again looks.', when=READ_ONLY),
 )
 
 
 class InstructionNode(PerceptionNode):
     """Parses what comes on `instruction`; the last parse is kept for late subscribers.
 
-    After a restart (``respawn``, kill -9) it takes up again what attention_node works with, until an
-    instruction comes: late subscribers get the parse then as before.
+    After a crash (``respawn``, kill -9) it takes up again what it has kept in ``state_directory``, or else
+    what attention_node works with, until an instruction comes: late subscribers get the parse as before.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__('instruction_node', SETTINGS, **options)
         self._current: Instruction | None = None
-        self._told_anything = False     # an instruction has come since this process began
+        self._told_anything = False     # somebody has, to this process or before its crash
+        self._kept = KeptInstruction(self.parameters['state_directory'], self.get_fully_qualified_name())
         self._drawn: tuple[Instruction, str] | None = None
 
     def configure(self) -> None:
@@ -65,10 +72,20 @@ class InstructionNode(PerceptionNode):
                            missing=f'no instruction yet on {topic}')
         self.subscribe(String, 'instruction', self._take, qos.command())
         self.subscribe(String, 'attention/instruction', self._take_up_again, qos.latched())
+        self._since = time.monotonic()
+        kept = self._take_up_kept() if self._current is None else ''
         if self._current is not None:
+            self._keep(self._current)
             self._tell(self._current)
+        elif kept:
+            self._told_anything = True
+            self._reader.put(String(data=kept))
         elif self.parameters['initial_instruction']:
             self._reader.put(String(data=self.parameters['initial_instruction']))
+
+    def deactivate(self) -> None:
+        """Keep no instruction on disk: this is no crash."""
+        self._kept.forget()
 
     def cleanup(self) -> None:
         """Let go of the parser."""
@@ -78,8 +95,39 @@ class InstructionNode(PerceptionNode):
 
     def tick(self) -> None:
         """Draw for a subscriber that came after the instruction, and after a change of `heatmap_head`."""
-        if self.state == 'active' and self._current is not None:
+        if self.state != 'active':
+            return
+        if self._current is not None:
             self._drawer.put(self._current)
+        if time.monotonic() - self._since > PROVEN:
+            with self._complaining_of_disk():
+                self._kept.proven()
+
+    def _take_up_kept(self) -> str:
+        try:
+            text = self._kept.take_up()
+        except KeptError as error:
+            self.complain('state_directory', f'the instruction before the crash is lost: {error}')
+            return ''
+        refusal = self._refusal(text) if text else ''
+        if refusal:
+            self.complain('state_directory', f'the instruction before the crash is lost: {refusal}')
+            return ''
+        if text:
+            self.get_logger().info(f'taking up again what was said before the crash: {text[:80]!r}')
+        return text
+
+    def _keep(self, instruction: Instruction) -> None:
+        if not self._is_initial(instruction):
+            with self._complaining_of_disk():
+                self._kept.keep(instruction.text)
+
+    @contextlib.contextmanager
+    def _complaining_of_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.complain('state_directory', f'the instruction would not outlive a crash: {error}')
 
     def _take_up_again(self, message: String) -> None:
         if self._told_anything:
@@ -117,7 +165,12 @@ class InstructionNode(PerceptionNode):
         self.health.standing('reason', instruction.reason and
                              f'the last instruction names nothing to look at: {instruction.reason}')
         self._current = instruction
+        self._keep(instruction)
         self._tell(instruction)
+
+    def _is_initial(self, instruction: Instruction) -> bool:
+        # nobody has said it yet: where attention_node works with another one, that one counts more
+        return not self._told_anything and instruction.text == self.parameters['initial_instruction']
 
     def _refusal(self, text: str) -> str:
         if not text.strip():
@@ -129,9 +182,7 @@ class InstructionNode(PerceptionNode):
         return f'data holds the control character {control!r} ({text[:40]!r})' if control else ''
 
     def _tell(self, instruction: Instruction) -> None:
-        # nobody has said it yet: where attention_node works with another one, that one counts more
-        initial = not self._told_anything and instruction.text == self.parameters['initial_instruction']
-        parse = {**instruction.to_dict(), 'initial': initial}
+        parse = {**instruction.to_dict(), 'initial': self._is_initial(instruction)}
         self._parsed.publish(String(data=json.dumps(parse, ensure_ascii=False)))
         if instruction.heads:
             heads = np.stack([instruction.heads[name] for name in HEADS])
