@@ -19,7 +19,8 @@ def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None
                         help='candidates of a phrase that the embedded model looks at again from near '
                         '(default: 8; 0: none, which is faster)')
     parser.add_argument('--precision', default=None, metavar='NAME',
-                        help='numbers of the embedded model in OpenVINO: auto (default), int8, bf16 or f32')
+                        help='numbers of the embedded model in OpenVINO: auto (default), int8, bf16 or f32; '
+                        'of the image part of clipseg and owlv2: auto, bf16 or f32')
     if remote:
         parser.add_argument('--remote-url', metavar='URL',
                             help='of vla-attention serve, for --backend remote')
@@ -28,13 +29,11 @@ def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None
 def backend_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the options say, as :func:`vla_attention.grounding.make_backend` takes it.
 
-    :raises UsageError: --looks is negative, or it or --precision is for another backend.
+    :raises UsageError: --looks is negative, or it is for another backend.
     """
     chosen = {name: value for name, value in (('model', options.model), ('device', options.device))
               if value is not None}
     if options.precision is not None:
-        if options.backend != 'embedded':
-            raise UsageError(f'--precision is for the backend embedded, not {options.backend}')
         chosen['precision'] = options.precision
     if options.looks is not None:
         if options.backend != 'embedded':

@@ -45,7 +45,7 @@ SETTINGS = (
     Setting('device', 'auto', 'Where the backend computes; auto: what it takes by itself.',
             check=lambda value: '' if value in ('auto', 'cpu') or value.split(':')[0] == 'cuda' else
             'it must be auto, cpu, cuda or cuda:N', when=CONFIGURE),
-    Setting('dtype', 'auto', 'Numbers of a hub model; auto: float16 on CUDA, else float32.',
+    Setting('dtype', 'auto', 'Numbers of a hub model in torch; auto: float16 on CUDA, else float32.',
             choices=('auto', 'float32', 'float16', 'bfloat16'), when=CONFIGURE),
     Setting('translate', 'auto', 'Korean goes to a hub model as English; auto: unless it is multilingual.',
             choices=('auto', 'never', 'always'), when=CONFIGURE),
@@ -53,8 +53,8 @@ SETTINGS = (
     Setting('allow_download', False, 'A hub model that is not on this machine may be downloaded.',
             when=CONFIGURE),
     Setting('compile_model', False, 'Compile a hub model: faster after a slow first image.', when=CONFIGURE),
-    Setting('engine', 'auto', 'What runs the image part on a CPU; auto: OpenVINO where it is installed and '
-            'changes nothing but the time.', choices=ENGINES, when=CONFIGURE),
+    Setting('engine', 'auto', 'What runs the image part on a CPU; auto: OpenVINO where it is installed (not '
+            'for siglip and grounding_dino).', choices=ENGINES, when=CONFIGURE),
     Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
             low=0, high=256, when=CONFIGURE),
     Setting('looks', 8, 'Candidates of each phrase that the embedded model looks at again from near; 0: '
@@ -62,8 +62,8 @@ SETTINGS = (
     Setting('relooks', 1, 'Candidates of each phrase, among those that were looked at in an image before and '
             'have not changed, that are looked at again in turn; more takes more time. -1: all of them, each '
             'image by itself.', low=-1, high=32, when=CONFIGURE),
-    Setting('precision', 'auto', 'Numbers of the embedded model in OpenVINO; auto: bf16 where the CPU has '
-            'it, else int8, a third of the time of f32.', choices=PRECISIONS, when=CONFIGURE),
+    Setting('precision', 'auto', 'Numbers of the image part in OpenVINO; auto: bf16 where the CPU has it, '
+            'else int8, a third of the time of f32, or f32 for a hub model, which has no int8.', choices=PRECISIONS, when=CONFIGURE),
     Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
             when=CONFIGURE),
     Setting('remote_timeout', 0.25, 'Seconds that a frame waits for the answer of the pool; then the '
@@ -190,9 +190,9 @@ class AttentionNode(ImageNode):
             options['weights' if own else 'model'] = self.parameters['weights']
         if self.parameters['device'] != 'auto':
             options['device'] = self.parameters['device']
+        options['precision'] = self.parameters['precision']
         if own:
             options['looks'] = self.parameters['looks']
-            options['precision'] = self.parameters['precision']
             options['relooks'] = self.parameters['relooks'] if self.parameters['relooks'] >= 0 else None
         if self.parameters['threads'] and own:
             options['threads'] = self.parameters['threads']  # of its engine, which need not be torch
