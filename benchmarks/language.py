@@ -22,7 +22,9 @@ from training.language.dataset import samples
 from training.language.evaluate import SCORED, Tally, measure
 from vla_attention.language.parser import InstructionParser
 
-OWN = Path(__file__).resolve().parents[1] / 'test' / 'unit' / 'data' / 'commands.txt'
+ROOT = Path(__file__).resolve().parents[1]
+OWN = ROOT / 'test' / 'unit' / 'data' / 'commands.txt'
+BLIND = ROOT / 'training' / 'language' / 'blind.txt'     # tagged before any answer on them was seen
 ROLE_OF_TAG = {'T': 'target', 'A': 'action', 'M': 'manner', 'D': 'destination', 'S': 'source'}
 _TAG = re.compile(r'\[([TAMDS]):([^\]]+)\]')
 
@@ -31,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--commands', type=int, default=2000, help='generated commands (default: 2000)')
     parser.add_argument('--seed', type=int, default=77, help='of the generated commands (default: 77)')
-    parser.add_argument('--tagged', type=Path, nargs='*', default=[OWN, *_found()],
-                        help=f'files of tagged commands (default: {OWN.name}, and dev.txt where it is)')
+    parser.add_argument('--tagged', type=Path, nargs='*', default=[OWN, BLIND, *_found()],
+                        help=f'files of tagged commands (default: {OWN.name}, {BLIND.name}, and dev.txt '
+                             'where it is)')
     parser.add_argument('--timed', type=int, default=300, help='commands that are timed (default: 300)')
 
 
@@ -76,7 +79,7 @@ def _figures(name: str, tally: Tally) -> Iterator[dict[str, Any]]:
 
 
 def _found() -> list[Path]:
-    path = Path(__file__).resolve().parents[2] / 'shared' / 'commands' / 'dev.txt'
+    path = ROOT.parent / 'shared' / 'commands' / 'dev.txt'
     return [path] if path.exists() else []
 
 

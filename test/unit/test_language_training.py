@@ -1,9 +1,11 @@
 import random
+from argparse import Namespace
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 pytest.importorskip('training.language', reason='training/ is not installed: run from the checkout')
 
@@ -13,11 +15,12 @@ from training.language.evaluate import measure, right_answer
 from training.language.korean_phrases import particle
 from training.language.korean_verbs import Verb, inflect
 from training.language.sample import Word, link, mark, say, write
-from training.language.train import losses
+from training.language.train import losses, train
 from training.language.weigh import occlusion_weights
 from vla_attention.language import InstructionParser
 from vla_attention.language.instruction import HEADS
 from vla_attention.language.network import LanguageNetwork
+from vla_attention.language.parser import WEIGHTS
 from vla_attention.language.spans import spans_of
 
 
@@ -140,6 +143,21 @@ def test_one_text_has_one_answer():
         answer = sample.labels, sample.avoid, sample.kind
         assert answers.setdefault(sample.text.lower(), answer) == answer, sample.text
     assert len(answers) < 3000      # some were drawn twice, so that there was something to compare
+
+
+def test_training_can_begin_with_given_weights(tmp_path):
+    options = Namespace(start=str(WEIGHTS), steps=0, batch=2, rate=1e-3, seed=1, every=1, fresh=True,
+                        checkpoint=str(tmp_path / 'c.pt'), weights=str(tmp_path / 'w.safetensors'))
+    given = load_file(WEIGHTS)
+    begun = train(options).state_dict()
+    assert all(torch.equal(begun[name], tensor) for name, tensor in given.items())
+
+
+def test_blind_commands_are_taken_apart():
+    language = pytest.importorskip('benchmarks.language', reason='run from the checkout')
+    tally = language.tagged(InstructionParser(), language.BLIND)
+    assert tally.commands['whole'][1] == 60
+    assert tally.f1('all') > 0.9
 
 
 def test_hand_written_commands_are_taken_apart():
