@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='frames for OWLv2; CLIPSeg gets four times as many (default: 2)')
     parser.add_argument('--hub-backends', nargs='+', choices=tuple(MODELS), default=list(MODELS),
                         metavar='NAME', help=f'of {", ".join(MODELS)} (default: all)')
-    usual = list(ENGINES)[:2] if find_spec('openvino') else ['torch']
+    usual = list(ENGINES) if find_spec('openvino') else ['torch']
     parser.add_argument('--hub-engines', nargs='+', choices=tuple(ENGINES), default=usual, metavar='NAME',
                         help=f'of {", ".join(ENGINES)} (default: {", ".join(usual)})')
     parser.add_argument('--hub-threads', type=int, default=1, metavar='N',
@@ -117,42 +117,52 @@ def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
 
 def _difference(backend: Any, encoded: Any, phrases: tuple[str, ...], given: tuple[Any, Any, Any],
                 image: np.ndarray) -> dict[str, float]:
-    """Return how far both ways are apart.
+    """Return how far both ways are apart, in shares of the spread: random logits have no unit.
 
-    In shares of the spread of the logits, as random ones have no unit: ``same pixels``, the largest
-    difference when both get the pixels of the library's processor; ``rms``, its root mean square; ``own
-    pixels``, the root mean square when each prepares the image itself, which leaves the rounding of two
-    resizes to grey levels. With the same pixels too: ``score``, the largest difference of a score (0..1);
-    where the model has boxes, ``box rms`` of what the box head adds to a patch's own place, in shares of its
-    spread, and ``box px``, the largest difference of a coordinate in pixels of the image.
+    ``same pixels``: the largest difference of a logit when both get the pixels of the library's processor;
+    ``rms``, its root mean square; ``own pixels``, the root mean square when each prepares the image itself,
+    which leaves the rounding of two resizes to grey levels. ``score``: the largest difference of a score
+    (0..1) with the same pixels, of logits that are scaled to a spread of 1; ``box rms`` the root mean square
+    of what the box head adds to the place of a patch, and ``box px`` the largest difference of centre or side
+    of a box in pixels of the image, of outputs of the box head that are scaled to a spread of 1.
 
-    :param given: pixels, logits and boxes of the plain call, boxes None where the model has none.
+    :param given: pixels, logits, and what the box head says of each patch (None: no boxes) of the plain call.
     """
     pixels, wanted, wanted_boxes = given
     asked = [encoded.tree.texts.index(phrase) for phrase in phrases]
-    spread = wanted.std()
     with torch.inference_mode():
         (same, boxes), (own, _) = (answer(backend, one, encoded.features, asked)
                                    for one in (pixels, backend.prepare(image)))
-        away = same - wanted
-        apart = {'same pixels': away.abs().max() / spread, 'rms': away.square().mean().sqrt() / spread,
-                 'own pixels': (own - wanted).square().mean().sqrt() / spread,
-                 'score': (same.sigmoid() - wanted.sigmoid()).abs().max()}
+        unit = wanted.std()
+        apart = {'same pixels': (same - wanted).abs().max() / unit, 'rms': rms(same - wanted) / unit,
+                 'own pixels': rms(own - wanted) / unit,
+                 'score': _moved(same, wanted, wanted.mean() / unit)}
         if boxes is not None:
-            shift, wanted_shift = (torch.logit(one, 1e-6) - backend.model.box_bias
-                                   for one in (boxes, wanted_boxes))
-            apart['box rms'] = (shift - wanted_shift).square().mean().sqrt() / wanted_shift.std()
-            apart['box px'] = (boxes - wanted_boxes).abs().max() * max(SIZE)
+            bias = backend.model.box_bias
+            apart['box rms'] = rms(boxes - wanted_boxes) / wanted_boxes.std()
+            apart['box px'] = _moved(boxes, wanted_boxes, -bias) * max(SIZE)
     return {name: float(f'{value:.1e}') for name, value in apart.items()}
+
+
+def rms(values: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square."""
+    return values.square().mean().sqrt()
+
+
+def _moved(values: torch.Tensor, wanted: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
+    """Return how far apart the sigmoids are at most, of values in spreads of the wanted less ``off``."""
+    first, second = (torch.sigmoid(one / wanted.std() - off) for one in (values, wanted))
+    return (first - second).abs().max()
 
 
 def answer(backend: Any, pixels: torch.Tensor, features: torch.Tensor,
            asked: list[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return logits for the texts asked for, and boxes where the model has them: one forward pass."""
+    """Return logits for the texts asked for, and what the box head says where there is one: one pass."""
     if backend.name == 'clipseg':
         return backend.logits(pixels, features)[asked], None
-    logits, boxes = backend.detect(pixels, features)
-    return logits.flatten(0, 1)[:, asked], boxes
+    seen = backend._see(pixels)
+    logits, _ = backend._detect(seen, features)
+    return logits.flatten(0, 1)[:, asked], backend.model.box_head(seen[0].flatten(1, 2))[0]
 
 
 def _plain_clipseg(backend: Any) -> Callable[[Image.Image, list[str], bool], Any]:
@@ -181,7 +191,8 @@ def _plain_owlv2(backend: Any) -> Callable[[Image.Image, list[str], bool], Any]:
                   **processor(images=image, return_tensors='pt')}
         with torch.inference_mode():
             output = backend.model(**inputs)
-        return inputs['pixel_values'], output.logits[0], output.pred_boxes[0]
+        shift = backend.model.box_head(output.image_embeds.flatten(1, 2))[0]
+        return inputs['pixel_values'], output.logits[0], shift
     return call
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -240,6 +241,14 @@ def test_fetch_weights_says_why_not(good, tmp_path, monkeypatch):
     def pickled(*_, local_dir, **__):
         shutil.copytree(good, local_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns('*.safetensors'))
 
+    def requests(repository, discussion_type):
+        yield from (SimpleNamespace(title=title, author='SFconvertbot', git_reference=f'refs/pr/{number}')
+                    for number, title in ((3, 'Fix the card'), (6, 'Adding `safetensors` variant')))
+
     monkeypatch.setattr('huggingface_hub.snapshot_download', pickled)
+    monkeypatch.setattr('huggingface_hub.get_repo_discussions', requests)
+    with pytest.raises(BackendError, match=r'--revision refs/pr/6 \(pull request "Adding .* of SFconvertbot'):
+        fetch_weights('someone/model', tmp_path / 'pickled')
+    monkeypatch.setattr('huggingface_hub.get_repo_discussions', unreachable)
     with pytest.raises(BackendError, match=r'no safetensors at this revision, .* --revision refs/pr/N'):
         fetch_weights('someone/model', tmp_path / 'pickled')

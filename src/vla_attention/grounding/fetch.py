@@ -43,8 +43,7 @@ def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
                            'does the hub have this model and revision?') from error
     if not any(out.glob('*.safetensors')):
         raise BackendError(f'{repository} has no safetensors at this revision, and pickled weights are not '
-                           "fetched. The hub's converter often keeps them on a pull request that the model's "
-                           'page lists: --revision refs/pr/N')
+                           f'fetched. {_offers(repository)}')
     found = read_json(out / 'config.json').get('model_type')
     types = {backend: _model_type(backend) for backend in MODELS}
     wanted = [types[name]] if name in types else list(types.values())
@@ -53,6 +52,21 @@ def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
                            f'{", ".join(map(repr, wanted))}')
     check_folder(out, str(found))
     return out
+
+
+def _offers(repository: str) -> str:
+    """Say which pull requests offer safetensors; whose weights to trust is for the user to say."""
+    from huggingface_hub import get_repo_discussions
+    try:
+        offers = [f'--revision {each.git_reference} (pull request "{each.title}" of {each.author})'
+                  for each in get_repo_discussions(repository, discussion_type='pull_request')
+                  if 'safetensors' in each.title.lower()]
+    except Exception:                   # the list is a help alone
+        offers = []
+    if offers:
+        return f'There are some at {" or ".join(offers[:3])}'
+    return ("The hub's converter often keeps them on a pull request that the model's page lists: "
+            '--revision refs/pr/N')
 
 
 def _model_type(backend: str) -> str:
