@@ -35,19 +35,21 @@ def test_camera_plays_the_photograph_with_intrinsics_and_instruction(graph):
 
 def test_camera_says_its_instruction_to_who_comes_late_until_somebody_else_says_another(graph, tmp_path):
     cv2.imwrite(str(tmp_path / '1.png'), picture(64, 48))
-    people = graph.node.create_publisher(String, 'instruction', 10)
+    stack = Stack(graph)
+    graph.start('instruction_node')
     graph.start('scene_camera', source=tmp_path / '1.png', rate=20.0, instructions='[pick up the spoon]')
     first = graph.collect(String, 'instruction')
-    graph.wait(lambda: first)
+    graph.wait(lambda: first and stack.parsed)
     second = graph.collect(String, 'instruction')
     graph.wait(lambda: second)
     assert {text.data for text in first + second} == {'pick up the spoon'}
-    graph.wait(lambda: people.get_subscription_count() == 3)    # these two and the camera
-    people.publish(String(data='컵을 집어줘'))
+    # the camera itself takes none: "ros2 topic pub --once" would go before instruction_node hears it
+    assert stack.instruction.get_subscription_count() == 3
+    stack.say('컵을 집어줘')
     graph.wait(lambda: second[-1].data == '컵을 집어줘')
     graph.spin(0.5)
     late = graph.collect(String, 'instruction')
-    graph.wait(lambda: people.get_subscription_count() == 4)
+    graph.wait(lambda: stack.instruction.get_subscription_count() == 4)
     graph.spin(2.0)
     assert not late and second[-1].data == '컵을 집어줘'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Any
@@ -63,7 +64,8 @@ class SceneCamera(PerceptionNode):
         self._own: set[str] = set()     # all that it has said
         self._overruled = False         # somebody else has said something since
         self._listeners = 0
-        self.subscribe(String, 'instruction', self._hear, qos.command())
+        # not `instruction` itself: "ros2 topic pub --once" goes as soon as it has found anybody who takes it
+        self.subscribe(String, 'instruction/parsed', self._hear, qos.latched())
         self._since = time.monotonic()
         self._timer = self.create_timer(1 / self.parameters['rate'], self._play)
 
@@ -124,7 +126,8 @@ class SceneCamera(PerceptionNode):
         self._listeners = listeners
 
     def _hear(self, message: String) -> None:
-        if message.data not in self._own:
+        parse = json.loads(message.data)
+        if not parse['initial'] and parse['text'] not in self._own:
             self._overruled = True
 
 
