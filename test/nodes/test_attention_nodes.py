@@ -235,3 +235,34 @@ def test_health_tells_rate_latency_backend_and_device(stack):
     assert (status['backend'], status['device'], status['state']) == ('embedded', 'cpu', 'active')
     assert 'sha256' in status['weights'] and status['engine']
     assert float(status['rate (Hz)']) > 0 and float(status['latency p50 (ms)']) > 0
+
+
+def test_between_two_looks_regions_are_followed(stack):
+    graph = stack.graph
+    assert set_parameter(graph, 'attention_node', 'smoothing', 0.0).taken
+    assert set_parameter(graph, 'attention_node', 'look_every', 60.0).taken
+    heads = graph.collect(Float32MultiArray, 'attention/heads')
+    maps = graph.collect(Image, 'attention/target')
+    random = np.random.default_rng(0)
+    scene = picture()
+    ground = cv2.resize(random.integers(0, 50, (12, 16, 3), np.uint8), (320, 240))
+    scene = np.where(scene > 60, scene - ground, scene)     # something on things that can be followed
+    try:
+        stack.say('pick up the red cup')
+        graph.wait(lambda: stack.answer(stack.regions, scene)[1].detections)
+        graph.wait(lambda: heads)
+        _, before = stack.answer(stack.regions, scene)
+        heads.clear()
+        maps.clear()
+        sent, after = stack.answer(stack.regions, np.roll(scene, 12, 1))
+        moved = (after.detections[0].bbox.center.position.x - before.detections[0].bbox.center.position.x)
+        assert moved == pytest.approx(12, abs=1)
+        assert after.detections[0].id == before.detections[0].id
+        assert graph.wait(lambda: [each for each in maps if each.header == sent.header])
+        assert not heads
+        assert set_parameter(graph, 'attention_node', 'look_every', 0.0).taken
+        sent, _ = stack.answer(stack.regions, scene)
+        graph.wait(lambda: heads)
+    finally:
+        set_parameter(graph, 'attention_node', 'look_every', 0.2)
+        set_parameter(graph, 'attention_node', 'smoothing', 0.5)

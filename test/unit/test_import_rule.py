@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / 'src' / 'vla_attention'
 # the way of the data; a module may import what stands before it (pixels: of image messages;
 # frames: pictures from folders and videos; threads: of torch)
 STAGES = ('pixels', 'frames', 'threads', 'attention', 'language', 'vision', 'grounding', 'focus', 'moments',
-          'view', 'pipeline')
+          'view', 'pipeline', 'stream')
 ENDS = ('serve', 'bag', 'cli', 'ros')
 ROS = {
     'rclpy', 'rcl_interfaces', 'lifecycle_msgs', 'builtin_interfaces', 'std_msgs', 'std_srvs', 'sensor_msgs',

@@ -31,6 +31,7 @@ from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
+from vla_attention.stream import StreamAttention
 from vla_attention.vision.engine import ENGINES, PRECISIONS
 from vla_attention.vision.image import model_size
 from vla_attention.vision.saliency import saliency
@@ -72,6 +73,8 @@ SETTINGS = (
             high=100, when=CONFIGURE),
     Setting('max_wait', 0.5, 'Share of the image period that an image may have waited when it could be '
             'begun; else the next one is awaited: younger and fewer results. 1: never.', low=0.0, high=1.0),
+    Setting('look_every', 0.2, 'Seconds from one look at an image to the next; in those between, regions are '
+            'followed by how the picture moves. 0: every image is looked at.', low=0.0, high=60.0),
     Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
             low=0.0, high=1.0),
     Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
@@ -97,6 +100,8 @@ class AttentionNode(ImageNode):
         self._pipeline: Pipeline | None = None
         self._service: Service | None = None
         self._tracker = Tracker()
+        self._stream = StreamAttention(self._attend, every=lambda: float(self.parameters['look_every']),
+                                       holds=lambda look: look.query.instruction is self._instruction)
         self._trouble = ''      # what the backend complained of last
         self._asked_lock = threading.Lock()
         self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
@@ -137,8 +142,14 @@ class AttentionNode(ImageNode):
         self.health.expect('instruction', f'instruction on {topic}', timeout=None,
                            missing=f'no instruction yet on {topic}')
         self._query = None
+        self._stream.forget()
+        self._beside = self.worker(lambda item: self._stream.look_ahead(*item))
         self.subscribe(String, 'instruction/parsed', self._take_instruction, qos.latched())
         super().activate()
+
+    def time_jumped_back(self) -> None:
+        """Look anew: what was seen lies in the future."""
+        self._stream.forget()
 
     def deactivate(self) -> None:
         """Answer those who still wait."""
@@ -231,14 +242,19 @@ class AttentionNode(ImageNode):
                    self._labels, self._label_info)
         if not due and not any(output.wanted for output in outputs):
             return self._saliency.wanted
-        look = self._attend(image, seconds(header))
-        self._publish_maps(look, image.shape[:2], header)
+        stamp = seconds(header)
+        look, followed = self._stream.see(image, stamp, look=bool(due))
+        self._tracker.smoothing = self.parameters['smoothing']
+        look = replace(look, regions=tuple(self._tracker.update(look.regions, stamp)))
+        self._publish_maps(look, image.shape[:2], header, followed)
         self._publish_regions(look, image.shape[:2], header)
+        if self._stream.due(stamp):
+            self._beside.put((image, stamp))
         for _, future in due:
             self._answer(future, True, json.dumps(_report(look, header), ensure_ascii=False))
         return True
 
-    def _attend(self, image: np.ndarray, time: float) -> Look:
+    def _attend(self, image: np.ndarray) -> Look:
         pipeline, instruction = self._pipeline, self._instruction
         if pipeline is None:
             raise RuntimeError('look() before configure()')
@@ -246,11 +262,10 @@ class AttentionNode(ImageNode):
             self._query = pipeline.instruct(instruction)
         pipeline.presence_threshold = self.parameters['presence_threshold']
         pipeline.max_regions = self.parameters['max_regions']
-        look = pipeline.look(image, self._query)
-        self._tracker.smoothing = self.parameters['smoothing']
-        return replace(look, regions=tuple(self._tracker.update(look.regions, time)))
+        self.health.count('looked at')
+        return pipeline.look(image, self._query)
 
-    def _publish_maps(self, look: Look, size: tuple[int, int], header: Header) -> None:
+    def _publish_maps(self, look: Look, size: tuple[int, int], header: Header, followed: bool) -> None:
         cols, rows = (side // PATCH for side in model_size(size[1], size[0]))
         grid = look.maps.maps.shape[1:] if look.maps else (rows, cols)
         for role, output in self._maps.items():
@@ -258,6 +273,8 @@ class AttentionNode(ImageNode):
                 chosen = _current(look.query, role, self.parameters['step'])
                 attention = look.maps.maps[chosen].max(axis=0) if look.maps and chosen else np.zeros(grid)
                 output.publish(write_image(attention.astype(np.float32), '32FC1', header))
+        if followed:    # heads and words are those of a look; what is followed has none of its own
+            return
         if look.maps is not None and self._heads.wanted:
             heads = np.stack([look.maps.heads[name] for name in HEADS])
             self._heads.publish(write_floats(heads, ('head', 'phrase', 'row', 'column')))
