@@ -168,8 +168,8 @@ def test_a_wrong_parameter_at_start_is_one_line_and_status_2(graph):
              ({'max_characters': 2.5}, ('max_characters', 'DOUBLE', 'INTEGER'))]
     processes = [graph.start('instruction_node', **given) for given, _ in cases]
     unreadable = graph.start('instruction_node', '--params-file', '/nowhere/mine.yaml')
-    assert unreadable.popen.wait(60) == 2 and 'refused: ' in unreadable.log
+    assert unreadable.popen.wait(180) == 2 and 'refused: ' in unreadable.log
     assert 'nowhere/mine.yaml' in unreadable.log and 'Traceback' not in unreadable.log
     for process, (_, said) in zip(processes, cases, strict=True):
-        assert process.popen.wait(60) == 2
+        assert process.popen.wait(180) == 2
         assert len(process.log.strip().splitlines()) == 1 and all(word in process.log for word in said)
