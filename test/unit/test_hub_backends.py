@@ -350,6 +350,17 @@ def test_upper_case_is_lower_case(backends, name):
     assert said[0] == said[1]
 
 
+@pytest.mark.parametrize('name', ['clipseg', 'owlv2', 'siglip'])
+def test_texts_are_padded_at_the_end_whatever_the_tokenizer_would(backends, name, monkeypatch):
+    backend = backends[name]
+    wanted = backend._tokens(['a mug', 'a photo of a red mug'], padding='max_length')['input_ids']
+    monkeypatch.setattr(backend.tokenizer, 'padding_side', 'left')
+    tokens = backend._tokens(['a mug', 'a photo of a red mug'], padding='max_length')['input_ids']
+    assert torch.equal(tokens, wanted)
+    assert tokens.shape[1] == backend.model.config.text_config.max_position_embeddings
+    assert (tokens[0, -3:] == backend.tokenizer.pad_token_id).all()
+
+
 def test_a_text_without_a_token_is_not_in_view(backends, image):
     backend = backends['grounding_dino']
     features = backend._encode(('\u200b', 'mug'))

@@ -209,7 +209,10 @@ class HubBackend(ABC):
             if len(tokens) > most:
                 _log.warning('%s reads %d tokens of a text; the end of "%s" (%d) is cut off', self.name, most,
                              text, len(tokens))
-        batch = self.tokenizer(said, padding=padding, max_length=most, truncation=True, return_tensors='pt')
+        # all were trained with padding at the end; the Gemma tokenizer of SigLIP 2 pads at the beginning
+        # where its folder does not say otherwise
+        batch = self.tokenizer(said, padding=padding, padding_side='right', max_length=most, truncation=True,
+                               return_tensors='pt')
         return {name: values.to(self.torch_device) for name, values in batch.items()}
 
 
