@@ -54,6 +54,20 @@ def test_camera_says_its_instruction_to_who_comes_late_until_somebody_else_says_
     assert not late and second[-1].data == '컵을 집어줘'
 
 
+def test_camera_that_is_started_again_leaves_the_instruction_of_people(graph, tmp_path):
+    cv2.imwrite(str(tmp_path / '1.png'), picture(64, 48))
+    stack = Stack(graph)
+    graph.start('instruction_node')
+    stack.say('컵을 집어줘')
+    heard, images = graph.collect(String, 'instruction'), graph.collect(Image, 'image')
+    graph.start('scene_camera', source=tmp_path / '1.png', rate=20.0, instruction_period=5.0,
+                instructions='[pick up the spoon, pick up the fork]')
+    graph.wait(lambda: len(images) > 60)
+    assert not heard
+    graph.wait(lambda: heard)   # the next one of its own is as if somebody said it
+    assert heard[0].data == 'pick up the fork'
+
+
 def test_camera_plays_a_folder_with_two_sizes_over_and_over(graph, tmp_path):
     cv2.imwrite(str(tmp_path / '1.png'), picture(64, 48)[..., ::-1])
     cv2.imwrite(str(tmp_path / '2.png'), picture(80, 60)[..., ::-1])

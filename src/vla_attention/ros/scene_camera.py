@@ -17,6 +17,8 @@ from vla_attention.ros.messages import write_image, write_jpeg
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
+HEARING = 1.0   # seconds after which what instruction_node works with has been heard
+
 SETTINGS = (
     Setting('source', 'coffee', f'What to show: {", ".join(BUILT_IN)}, or the path of a photograph, a video, '
             'or a folder of frames.', when=CONFIGURE),
@@ -116,8 +118,11 @@ class SceneCamera(PerceptionNode):
         turn = int((time.monotonic() - self._since) / period) if period else 0
         text = texts[turn % len(texts)]
         listeners = self._instruction.listeners
+        if not self._said and (time.monotonic() - self._since < HEARING or self._overruled):
+            # what people have said already counts more than what is said at the start
+            self._said = text if self._overruled else ''
         # said again to a listener that came late, or came back, unless people have taken over
-        if text and (text != self._said or (listeners > self._listeners and not self._overruled)):
+        elif text and (text != self._said or (listeners > self._listeners and not self._overruled)):
             self._own.add(text)
             self._said = text
             self._overruled = False
