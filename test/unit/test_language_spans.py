@@ -4,7 +4,14 @@ import pytest
 from vla_attention.language.characters import FEATURES, certain_cuts, character_features, encode, pieces_of
 from vla_attention.language.instruction import Step
 from vla_attention.language.parser import language_of
-from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
+from vla_attention.language.spans import (
+    Span,
+    best_labels,
+    boundary_scores,
+    meeting_scores,
+    spans_of,
+    whole_pieces,
+)
 from vla_attention.language.steps import make_steps
 
 
@@ -52,6 +59,24 @@ def test_spans_end_where_words_end():
     scores[2, 1], scores[3, 2], scores[4, 2] = 5.0, 5.0, 1.0     # the last letter of "pen" is in doubt
     assert spans_of(text, best_labels(scores)) == [Span(2, 4, 'target')]
     assert spans_of(text, best_labels(scores, boundary)) == [Span(2, 5, 'target')]
+
+
+def test_two_spans_do_not_meet_inside_a_word():
+    scores = np.zeros((5, 11))
+    scores[:, 0] = -9.0
+    scores[0, 1] = scores[1, 2] = 4.0
+    scores[2, 3] = scores[3, 4] = scores[4, 4] = 4.0     # looks like an action that begins inside the noun
+    scores[2, 2] = scores[3, 2] = scores[4, 2] = 2.0
+    one, two = [Span(0, 5, 'target')], [Span(0, 2, 'target'), Span(2, 5, 'action')]
+    assert meeting_scores('가 나다').tolist() == [0.0, 0.0, 0.0, -8.0]
+    assert spans_of('식기세척기', best_labels(scores)) == two
+    assert spans_of('식기세척기', best_labels(scores, meeting=meeting_scores('식기세척기'))) == one
+    scores[2, 3] += 9.0                                  # a space left out, seen clearly
+    assert spans_of('식기세척기', best_labels(scores, meeting=meeting_scores('식기세척기'))) == two
+    scores[2, 0], scores[2, 3] = 5.0, -5.0               # a particle between them
+    scores[3, 3], scores[3, 2], scores[4, 2] = 9.0, -9.0, -9.0
+    assert spans_of('컵컵을집어', best_labels(scores, meeting=meeting_scores('컵컵을집어'))) == [
+        Span(0, 2, 'target'), Span(3, 5, 'action')]
 
 
 def test_a_korean_span_ends_before_its_particle():

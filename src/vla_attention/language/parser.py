@@ -13,7 +13,14 @@ from safetensors.torch import load_file
 from vla_attention.language.characters import certain_cuts, encode, pieces_of
 from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
 from vla_attention.language.network import LanguageNetwork
-from vla_attention.language.spans import Span, best_labels, boundary_scores, spans_of, whole_pieces
+from vla_attention.language.spans import (
+    Span,
+    best_labels,
+    boundary_scores,
+    meeting_scores,
+    spans_of,
+    whole_pieces,
+)
 from vla_attention.language.steps import make_steps
 from vla_attention.threads import one_thread
 
@@ -84,7 +91,7 @@ class InstructionParser:
             return Instruction(text, language if kind == 2 else '',
                                reason=NO_COMMAND if kind == 2 else OTHER_LANGUAGE)
         scores = answer.labels[0].log_softmax(-1).double().numpy()
-        spans = spans_of(text, best_labels(scores, boundary_scores(text, cut)))
+        spans = spans_of(text, best_labels(scores, boundary_scores(text, cut), meeting_scores(text)))
         if not any(span.role in ('target', 'destination') for span in spans):
             return Instruction(text, language, reason=NOTHING_NAMED)
         heads = {name: answer.attention[0, index].numpy() for index, name in enumerate(HEADS)}

@@ -11,6 +11,7 @@ import numpy as np
 from vla_attention.language.instruction import ROLES
 
 FORBIDDEN = -1e9     # score of what cannot be
+MEETING = -8.0       # added where two spans meet inside what is written as one word
 
 
 @dataclass(frozen=True)
@@ -36,28 +37,48 @@ def boundary_scores(text: str, cut: np.ndarray) -> np.ndarray:
     return scores
 
 
-def best_labels(scores: np.ndarray, boundary: np.ndarray | None = None) -> np.ndarray:
+def meeting_scores(text: str) -> np.ndarray:
+    """Return what it costs a span to begin right where another ends, before each character, (L,).
+
+    Nothing beside a space. Inside a written word a particle stands between two spans ("컵|을 집어"), so where
+    they meet a noun was torn ("식기|세척기"), or a space was left out, which is rarer.
+    """
+    scores = np.full(len(text), MEETING)
+    for index, character in enumerate(text):
+        if index == 0 or character.isspace() or text[index - 1].isspace():
+            scores[index] = 0.0
+    return scores
+
+
+def best_labels(scores: np.ndarray, boundary: np.ndarray | None = None,
+                meeting: np.ndarray | None = None) -> np.ndarray:
     """Return the most probable sequence of labels in which no span is entered but by its beginning (Viterbi).
 
     :param scores: (L, labels) float, log-probabilities or logits: 0 outside, 1 + 2 r where a span of role
         r begins, 2 + 2 r inside it.
     :param boundary: (L,) of :func:`boundary_scores`, added wherever a span begins or ends before the
         character.
+    :param meeting: (L,) of :func:`meeting_scores`, added wherever a span begins right where another ends.
     :returns: (L,) int64.
     """
     # Written out for these transitions: inside is reached from its own begin or inside alone, and free; all
     # else from the best label, and at the price of the boundary, but for outside from outside.
     rows = scores.tolist()
     prices = [0.0] * len(rows) if boundary is None else boundary.tolist()
+    meetings = [0.0] * len(rows) if meeting is None else meeting.tolist()
     best = [score if index % 2 or not index else FORBIDDEN for index, score in enumerate(rows[0])]
     labels = range(len(best))
     back: list[list[int]] = []
-    for row, price in zip(rows[1:], prices[1:], strict=True):
+    for row, price, met in zip(rows[1:], prices[1:], meetings[1:], strict=True):
         top = max(labels, key=best.__getitem__)
         entered = best[top] + price
         stays = best[0] >= entered
         came = [0 if stays else top]
         reached = [(best[0] if stays else entered) + row[0]]
+        if top and best[0] >= best[top] + met:
+            top, entered = 0, best[0] + price
+        elif top:
+            entered += met
         for begin in labels[1::2]:
             goes_on = begin + 1 if best[begin + 1] > best[begin] else begin
             came += (top, goes_on)
