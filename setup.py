@@ -16,8 +16,9 @@ def share(folder):
 setup(
     name=NAME,
     version='0.1.0',
-    packages=find_packages('src'),
-    package_dir={'': 'src'},
+    # the scene generator too, for scene_camera and the demo; the rest of training/ stays in the checkout
+    packages=[*find_packages('src'), f'{NAME}.scenes'],
+    package_dir={'': 'src', f'{NAME}.scenes': 'training/scenes'},
     package_data={NAME: ['weights/*', '*/*.yaml', '*/*.msg']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
@@ -33,6 +34,7 @@ setup(
         'fast': ['openvino'],
         'serve': ['ray[serve]>=2.40', 'starlette', 'uvicorn'],
         'bag': ['rosbags>=0.10.10', 'mcap>=1.2'],
+        'scenes': ['embreex'],
         'training': ['embreex', 'pybullet', 'matplotlib'],
     },
     zip_safe=False,

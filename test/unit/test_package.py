@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,7 @@ LAUNCH_FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
 KEYS = {'numpy': 'python3-numpy', 'cv2': 'python3-opencv', 'torch': 'python3-torch', 'yaml': 'python3-yaml',
         'PIL': 'python3-pil', 'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm'}
 # what rosdep has no key for, or what only an extra of setup.py needs
-NOT_OF_ROSDEP = {'safetensors', 'transformers', 'huggingface_hub', 'openvino', 'training', 'ray', 'starlette',
+NOT_OF_ROSDEP = {'safetensors', 'transformers', 'huggingface_hub', 'openvino', 'ray', 'starlette',
                  'uvicorn', 'rosbags', 'mcap'}
 
 
@@ -161,3 +162,41 @@ def test_vision_msgs_has_the_fields_of_release_4():
 def test_scripts_are_valid_bash(script):
     checked = subprocess.run(['bash', '-n', str(script)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory):
+    """The modules as setup.py installs them, far from the checkout."""
+    pytest.importorskip('setuptools')
+    folder = tmp_path_factory.mktemp('installed')
+    subprocess.run([sys.executable, 'setup.py', '-q', 'egg_info', '--egg-base', folder,
+                    'build', '--build-base', folder / 'build', '--build-lib', folder / 'lib'],
+                   cwd=ROOT, check=True)
+    return folder / 'lib'
+
+
+PLAY = """
+import vla_attention.ros.camera_sources as sources
+frame = next(sources.open_source('scene', scene_width=64, scene_frames=1))
+print(sources.__file__)
+print(frame.rgb.shape, frame.depth.dtype, frame.instruction)
+"""
+
+
+def play(path: Path, *paths: Path) -> subprocess.CompletedProcess:
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, (path, *paths)))}
+    return subprocess.run([sys.executable, '-c', PLAY], cwd=path, capture_output=True, text=True,
+                          env=environment)
+
+
+def test_an_installed_package_plays_generated_scenes(installed):
+    pytest.importorskip('embreex', reason='scenes are rendered with embreex')
+    file, frame = play(installed).stdout.splitlines()
+    assert Path(file).is_relative_to(installed)
+    assert frame.startswith('(48, 64, 3) float32 ') and frame.endswith(' 집어줘')
+
+
+def test_without_the_renderer_it_says_how_to_get_it(installed, tmp_path):
+    (tmp_path / 'embreex.py').write_text('raise ModuleNotFoundError("none", name="embreex")')
+    played = play(installed, tmp_path)
+    assert played.stderr.splitlines()[-1].endswith('not installed: python3 -m pip install embreex')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from training.scenes.dataset import Job, write_dataset
+from .dataset import Job, write_dataset
 
 
 def size(text: str) -> tuple[int, int]:

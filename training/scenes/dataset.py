@@ -20,8 +20,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from training.scenes.make import make_scene
-from training.scenes.scene import Scene, SceneObject, ScenePhrase
+from .make import make_scene
+from .scene import Scene, SceneObject, ScenePhrase
 
 JPEG_QUALITY = 92
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.scenes.materials import Paint, Part
+from .materials import Paint, Part
 
 ANY = ('red', 'orange', 'yellow', 'green', 'blue', 'purple', 'pink', 'brown', 'black', 'white', 'grey')
 Maker = Callable[[np.random.Generator, Paint], list[Part]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes import (
+from . import (
     kinds_cooking,
     kinds_dishes,
     kinds_food,
@@ -13,7 +13,7 @@ from training.scenes import (
     kinds_packages,
     kinds_tools,
 )
-from training.scenes.kind import Kind
+from .kind import Kind
 
 MODULES = (kinds_cooking, kinds_dishes, kinds_food, kinds_home, kinds_office, kinds_packages, kinds_tools)
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

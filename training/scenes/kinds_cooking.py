@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes.kind import ANY, Kind
-from training.scenes.materials import Paint, Part
-from training.scenes.mesh import box, ellipsoid, lathe, prism, rotation, tube
-from training.scenes.shapes import arc, vessel
+from .kind import ANY, Kind
+from .materials import Paint, Part
+from .mesh import box, ellipsoid, lathe, prism, rotation, tube
+from .shapes import arc, vessel
 
 Random = np.random.Generator
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes.kind import ANY, Kind
-from training.scenes.materials import Paint, Part
-from training.scenes.mesh import ellipsoid, lathe, tube
-from training.scenes.shapes import arc, drink, open_box, vessel
+from .kind import ANY, Kind
+from .materials import Paint, Part
+from .mesh import ellipsoid, lathe, tube
+from .shapes import arc, drink, open_box, vessel
 
 Random = np.random.Generator
 DISHES = ('ceramic', 'ceramic', 'plastic', 'metal')

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.scenes.kind import Kind
-from training.scenes.materials import Paint, Part, Surface
-from training.scenes.mesh import box, ellipsoid, lathe, loft, tube
+from .kind import Kind
+from .materials import Paint, Part, Surface
+from .mesh import box, ellipsoid, lathe, loft, tube
 
 Random = np.random.Generator
 LEAF = Surface(np.array([0.05, 0.20, 0.03]), gloss=0.1)

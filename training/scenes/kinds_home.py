@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes.kind import ANY, Kind
-from training.scenes.materials import Paint, Part, Surface
-from training.scenes.mesh import (
+from .kind import ANY, Kind
+from .materials import Paint, Part, Surface
+from .mesh import (
     box,
     circle,
     ellipsoid,

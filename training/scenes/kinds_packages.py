@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes.kind import ANY, Kind
-from training.scenes.materials import Paint, Part
-from training.scenes.mesh import box, extrude, lathe, loft, rotation, tube
+from .kind import ANY, Kind
+from .materials import Paint, Part
+from .mesh import box, extrude, lathe, loft, rotation, tube
 
 Random = np.random.Generator
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes.kind import ANY, Kind
-from training.scenes.materials import Paint, Part
-from training.scenes.mesh import box, extrude, lathe, prism, rotation, rounded_rectangle, tube
-from training.scenes.shapes import arc
+from .kind import ANY, Kind
+from .materials import Paint, Part
+from .mesh import box, extrude, lathe, prism, rotation, rounded_rectangle, tube
+from .shapes import arc
 
 Random = np.random.Generator
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.scenes import room
-from training.scenes.camera import Camera, draw_camera
-from training.scenes.materials import Part
-from training.scenes.phrases import write_phrases
-from training.scenes.referring import Seen
-from training.scenes.render import Render, render, whole_area
-from training.scenes.sampler import Item, lay_out
-from training.scenes.scene import Scene, SceneObject
-from training.scenes.sensor import develop, measure_depth
-from training.scenes.tracer import Surroundings, World
+from . import room
+from .camera import Camera, draw_camera
+from .materials import Part
+from .phrases import write_phrases
+from .referring import Seen
+from .render import Render, render, whole_area
+from .sampler import Item, lay_out
+from .scene import Scene, SceneObject
+from .sensor import develop, measure_depth
+from .tracer import Surroundings, World
 
 SPLITS = ('train', 'test')
 FREE = 0.15  # metres that the camera keeps from every thing's ball

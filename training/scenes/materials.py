@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from training.scenes import textures
-from training.scenes.mesh import Mesh
+from . import textures
+from .mesh import Mesh
 
 # name -> (hue from, to in degrees, saturation from, to, value from, to); shades within stay the name's own
 COLOURS = {

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from training.scenes.kinds import KINDS
-from training.scenes.referring import Description, Seen, confusable, needs, resolve
-from training.scenes.scene import ScenePhrase
+from .kinds import KINDS
+from .referring import Description, Seen, confusable, needs, resolve
+from .scene import ScenePhrase
 
 MIN_SHARE = 0.0006  # of the picture's area: a target smaller than this is not asked for
 MIN_VISIBLE = 0.35

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.scenes.camera import Camera, look_at
-from training.scenes.make import Setting, generator, make_setting, photograph
-from training.scenes.render import render
-from training.scenes.sampler import Item
-from training.scenes.scene import Scene
+from .camera import Camera, look_at
+from .make import Setting, generator, make_setting, photograph
+from .render import render
+from .sampler import Item
+from .scene import Scene
 
 TURN = np.radians(25)  # the camera swings by as much to either side
 PERIOD = 9.0  # seconds of one swing

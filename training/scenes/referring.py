@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from training.scenes.kind import Kind
-from training.scenes.scene import SceneObject
+from .kind import Kind
+from .scene import SceneObject
 
 # kinds that a name may mean too: a description that meets one of them is not clear
 CONFUSABLE = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.scenes.camera import Camera
-from training.scenes.sampler import Item
-from training.scenes.tracer import OFFSET, Hits, Surroundings, World
+from .camera import Camera
+from .sampler import Item
+from .tracer import OFFSET, Hits, Surroundings, World
 
 EDGE_RAYS = 2
 LIGHT_SAMPLES = 1

@@ -7,11 +7,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from training.scenes import textures
-from training.scenes.camera import Camera
-from training.scenes.materials import Part, Surface, linear
-from training.scenes.mesh import Mesh, box, ellipsoid, merge, panel, rotation, tube
-from training.scenes.tracer import Light, Surroundings
+from . import textures
+from .camera import Camera
+from .materials import Part, Surface, linear
+from .mesh import Mesh, box, ellipsoid, merge, panel, rotation, tube
+from .tracer import Light, Surroundings
 
 FLOOR = -0.75
 

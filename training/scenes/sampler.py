@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.scenes import materials
-from training.scenes.kind import Kind
-from training.scenes.kinds import KINDS, draw_kind
-from training.scenes.materials import Part
-from training.scenes.mesh import rotation
+from . import materials
+from .kind import Kind
+from .kinds import KINDS, draw_kind
+from .materials import Part
+from .mesh import rotation
 
 CELL = 0.006  # metres a cell of the map of free places
 SIZES = {'small': (0.0, 0.12), 'medium': (0.4, 0.6), 'large': (0.88, 1.0)}  # shares of the kind's scale range

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.scenes.materials import Paint, Part
-from training.scenes.mesh import box, lathe
+from .materials import Paint, Part
+from .mesh import box, lathe
 
 Random = np.random.Generator
 

@@ -14,7 +14,7 @@ import numpy as np
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 
-from training.scenes.materials import Part
+from .materials import Part
 
 OFFSET = 4e-4  # metres that a secondary ray starts off the surface
 OCCLUSION_REACH = 0.30  # metres within which neighbours darken
