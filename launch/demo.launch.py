@@ -2,15 +2,17 @@
 
     ros2 launch vla_attention demo.launch.py instruction:='컵을 집어줘'
     ros2 launch vla_attention demo.launch.py source:=scene
+    ros2 launch vla_attention demo.launch.py source:=my_table.jpg instruction:='pick up the mug'
 
 Every argument of attention.launch.py can be given too.
 """
 
 import os
 from pathlib import Path
+from typing import List  # noqa: UP035 (launch does not know list[str])
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription, Substitution
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
@@ -18,6 +20,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 HERE = Path(__file__).resolve().parent
+FITTING = {'coffee': 'pick up the spoon'}   # what to begin with where no instruction is given
 
 
 def _can_show_rviz() -> str:
@@ -29,16 +32,26 @@ def _can_show_rviz() -> str:
     return 'true' if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY') else 'false'
 
 
+class Instruction(Substitution):
+    """The instruction that is given, or one that fits what the camera shows."""
+
+    def perform(self, context: LaunchContext) -> str:
+        """Return it; '' leaves it to the camera."""
+        given = LaunchConfiguration('instruction').perform(context)
+        return given or FITTING.get(LaunchConfiguration('source').perform(context), '')
+
+
 ARGUMENTS = (
     DeclareLaunchArgument(
         'source', default_value='coffee',
-        description='What the camera shows: coffee (a photograph), scene (a generated RGB-D scene), or the '
-                    'path of a photograph, a video or a folder of frames.'),
+        description='What the camera shows: coffee (a photograph), scene (a generated RGB-D scene; needs '
+                    '"python3 -m pip install embreex"), or the path of a photograph, a video or a folder of '
+                    'frames.'),
     DeclareLaunchArgument('rate', default_value='10.0', description='Pictures a second (Hz).'),
     DeclareLaunchArgument(
-        'instruction', default_value='pick up the spoon',
-        description='Instruction in Korean or English to begin with; empty: wait for one on the topic '
-                    'instruction.'),
+        'instruction', default_value='',
+        description='Instruction in Korean or English to begin with; empty: one that fits coffee or scene, '
+                    'and for a path none: wait for one on the topic instruction.'),
     DeclareLaunchArgument(
         'rviz', default_value=_can_show_rviz(), choices=['true', 'false'],
         description='Open RViz with overlay, attention map, markers, clouds and frames; by default where '
@@ -55,7 +68,8 @@ def generate_launch_description() -> LaunchDescription:
             LaunchConfiguration('params_file'),
             {'source': ParameterValue(LaunchConfiguration('source'), value_type=str),
              'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
-             'instructions': [[LaunchConfiguration('instruction')]]},
+             # as text, whatever YAML would take it for: "pick up: the cup", "yes", nothing
+             'instructions': ParameterValue([[Instruction()]], value_type=List[str])},  # noqa: UP006
         ],
         remappings=[(name, LaunchConfiguration(name)) for name in ('image', 'depth', 'camera_info')],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
