@@ -97,7 +97,7 @@ def test_ground_with_depth_gives_centre_and_size(capsys, coffee, tmp_path):
     (['ground', 'only_an_image.jpg'], 'INSTRUCTION'),
     (['ground', 'a.jpg', 'b', '--depth', 'd.png'], 'go together'),
     (['ground', 'a.jpg', 'b', '--backend', 'nothing'], "no backend 'nothing'"),
-    (['ground', 'a.jpg', 'b', '--backend', 'clipseg', '--precision', 'int8'], 'must be one of auto, bf16, f32'),
+    (['ground', 'a.jpg', 'b', '--backend', 'clipseg', '--precision', 'int8'], 'one of auto, bf16, f32'),
     (['watch', 'missing.mp4'], 'missing.mp4'),
     (['watch', 'missing.mp4', '--fps', '0'], '--fps'),
     (['bench', 'nothing'], 'no benchmark nothing'),
