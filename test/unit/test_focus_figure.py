@@ -33,7 +33,7 @@ def overlap(window, mask, truth):
                                  (92, 60, 170, 146)])
 def test_a_box_too_large_too_small_or_aside_gives_the_same_outline(box):
     truth = disc(130, 110, 40)
-    window, mask = find_figure(picture((truth, (30, 60, 200))), box, FLAT)
+    window, mask, _ = find_figure(picture((truth, (30, 60, 200))), box, FLAT)
     assert overlap(window, mask, truth) > 0.9
 
 
@@ -41,8 +41,16 @@ def test_a_thing_on_a_plate_is_not_the_plate():
     plate, pen = disc(160, 120, 80), np.zeros((HEIGHT, WIDTH), bool)
     pen[108:130, 110:210] = True
     image = picture((plate, (235, 235, 235)), (pen, (20, 120, 40)))
-    window, mask = find_figure(image, (104.0, 90.0, 216.0, 148.0), FLAT)
+    window, mask, _ = find_figure(image, (104.0, 90.0, 216.0, 148.0), FLAT)
     assert overlap(window, mask, pen) > 0.8
+
+
+@pytest.mark.parametrize('colour', [(168, 128, 98), (150, 128, 80), (160, 112, 84)])
+def test_the_line_follows_edges_where_colours_are_nearly_those_of_the_ground(colour):
+    thing = disc(150, 110, 45)
+    window, mask, box = find_figure(picture((thing, colour)), (90.0, 60.0, 200.0, 165.0), FLAT)
+    assert overlap(window, mask, thing) > 0.95
+    assert box == pytest.approx((105, 65, 195, 155), abs=3)
 
 
 def test_the_map_decides_between_two_things_in_one_box():
@@ -51,7 +59,7 @@ def test_the_map_decides_between_two_things_in_one_box():
     heat = FLAT.copy()
     heat[right] = 1.0
     heat[left] = 0.05
-    window, mask = find_figure(image, (95.0, 95.0, 205.0, 145.0), heat)
+    window, mask, _ = find_figure(image, (95.0, 95.0, 205.0, 145.0), heat)
     assert overlap(window, mask, right) > overlap(window, mask, left)
 
 
@@ -78,7 +86,7 @@ def test_a_picture_of_one_colour_keeps_what_the_map_says():
 @pytest.mark.parametrize('box', [(-20.0, -20.0, 30.0, 30.0), (318.0, 238.0, 320.0, 240.0),
                                  (5.0, 5.0, 5.5, 5.5)])
 def test_boxes_at_the_border_and_of_no_size_are_no_fault(box):
-    (x0, y0, x1, y1), mask = find_figure(picture(), box, FLAT)
+    (x0, y0, x1, y1), mask, _ = find_figure(picture(), box, FLAT)
     assert 0 <= x0 < x1 <= WIDTH and 0 <= y0 < y1 <= HEIGHT and mask.shape == (y1 - y0, x1 - x0)
 
 

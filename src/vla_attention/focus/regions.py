@@ -40,7 +40,7 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, image: np.ndarra
     the image by linear interpolation, so that an outline falls between patch centres where the values say
     so, and cut into connected parts, each at :data:`OUTLINE` of its own peak. Where the backend has boxes
     (``maps.boxes``), the parts are what lies in them. With the image, the outline of each is corrected by
-    colour (:func:`vla_attention.focus.figure.find_figure`), and its box becomes that of the outline.
+    colour and edges (:func:`vla_attention.focus.figure.find_figure`), and its box by colour.
 
     The score is the presence of the phrase times, for a phrase that means one thing, the part's share of
     the attention of all parts: two equally good answers get half each. That of a backend's box is the
@@ -170,13 +170,12 @@ def _from_boxes(heat: np.ndarray, boxes: np.ndarray, role: str, phrase: str, cou
 
 def _corrected(part: _Part, heat: np.ndarray, image: np.ndarray) -> _Part:
     """Draw a part's outline anew by colour; it stays as it is where colours tell nothing."""
-    (x0, y0, _, _), figure = find_figure(image, _floats(part.window), heat)
-    left, top, width, height = cv2.boundingRect(figure.astype(np.uint8))
-    if width * height < MIN_PIXELS:
+    figure = find_figure(image, _floats(part.window), heat)
+    (left, top, _, _), (x0, y0, x1, y1) = figure.window, figure.box
+    mask = figure.mask[y0 - top:y1 - top, x0 - left:x1 - left]
+    if np.count_nonzero(mask) < MIN_PIXELS:
         return part
-    window = (x0 + left, y0 + top, x0 + left + width, y0 + top + height)
-    return _Part(window, figure[top:top + height, left:left + width], part.mass,
-                 _best_point(_crop(heat, part.window), part))
+    return _Part(figure.box, mask, part.mass, _best_point(_crop(heat, part.window), part))
 
 
 def _region(heat: np.ndarray, part: _Part, role: str, phrase: str, score: float) -> FocusRegion:

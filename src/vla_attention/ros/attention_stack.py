@@ -9,6 +9,9 @@ from vla_attention.ros import attention_node, focus_node, instruction_node, mome
 from vla_attention.ros.perception_node import PerceptionNode, run
 from vla_attention.ros.topics import Topics
 
+# seconds after which a thread that computes in Python lets another one go on (5 ms as Python comes): what is
+# followed and lifted in 2 ms should not wait longer than that for the look beside it
+SWITCH_INTERVAL = 0.001
 NODES: tuple[Callable[..., PerceptionNode], ...] = (
     instruction_node.InstructionNode, attention_node.AttentionNode, focus_node.FocusNode,
     moments_node.MomentsNode, overlay_node.OverlayNode)
@@ -24,6 +27,7 @@ def main() -> int:
     Topics, services and parameters are those of the separate nodes. What one node publishes goes to the
     others as the object that it is; what nobody outside takes never reaches the middleware.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL)
     topics = Topics(shared=True)
 
     def make(node: Callable[..., PerceptionNode]) -> Callable[[], PerceptionNode]:
