@@ -29,7 +29,7 @@ use_ros() {
     local missing
     missing="$(python3 - <<'EOF'
 import importlib.util
-names = ['vision_msgs', 'cv_bridge', 'numpy', 'cv2', 'torch', 'safetensors', 'yaml', 'PIL', 'skimage']
+names = ['vision_msgs', 'numpy', 'cv2', 'torch', 'safetensors', 'tqdm', 'yaml', 'PIL', 'skimage']
 print(' '.join(name for name in names if importlib.util.find_spec(name) is None))
 EOF
     )"
