@@ -5,6 +5,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = 'vla_attention'
+# the scene generator goes along, for scene_camera and the demo; the rest of training/ stays in the checkout.
+# "colcon build --symlink-install" runs this where the folder is not: there it is found in the checkout
+SCENES = {f'{NAME}.scenes': 'training/scenes'} if Path('training/scenes').is_dir() else {}
 
 
 def share(folder):
@@ -16,9 +19,8 @@ def share(folder):
 setup(
     name=NAME,
     version='0.1.0',
-    # the scene generator too, for scene_camera and the demo; the rest of training/ stays in the checkout
-    packages=[*find_packages('src'), f'{NAME}.scenes'],
-    package_dir={'': 'src', f'{NAME}.scenes': 'training/scenes'},
+    packages=[*find_packages('src'), *SCENES],
+    package_dir={'': 'src', **SCENES},
     package_data={NAME: ['weights/*', '*/*.yaml', '*/*.msg']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),

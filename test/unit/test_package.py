@@ -175,6 +175,15 @@ def installed(tmp_path_factory):
     return folder / 'lib'
 
 
+def test_setup_runs_where_colcon_links_the_package_to(tmp_path):
+    pytest.importorskip('setuptools')
+    for name in ('setup.py', 'setup.cfg', 'package.xml', 'src', 'launch', 'config', 'resource'):
+        (tmp_path / name).symlink_to(ROOT / name)   # colcon build --symlink-install, which leaves out the rest
+    subprocess.run([sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', tmp_path / 'lib'],
+                   cwd=tmp_path, check=True)
+    assert (tmp_path / 'lib' / 'vla_attention' / 'pipeline.py').is_file()
+
+
 PLAY = """
 import vla_attention.ros.camera_sources as sources
 frame = next(sources.open_source('scene', scene_width=64, scene_frames=1))
