@@ -178,7 +178,7 @@ def installed(tmp_path_factory):
 def test_setup_runs_where_colcon_links_the_package_to(tmp_path):
     pytest.importorskip('setuptools')
     for name in ('setup.py', 'setup.cfg', 'package.xml', 'src', 'launch', 'config', 'resource'):
-        (tmp_path / name).symlink_to(ROOT / name)   # colcon build --symlink-install, which leaves out the rest
+        (tmp_path / name).symlink_to(ROOT / name)   # as colcon build --symlink-install does
     subprocess.run([sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', tmp_path / 'lib'],
                    cwd=tmp_path, check=True)
     assert (tmp_path / 'lib' / 'vla_attention' / 'pipeline.py').is_file()
