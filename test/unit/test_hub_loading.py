@@ -17,7 +17,7 @@ from huggingface_hub import constants  # noqa: E402
 from huggingface_hub.utils import httpx  # noqa: E402
 
 from vla_attention.grounding import BackendError, make_backend  # noqa: E402
-from vla_attention.grounding.fetch import MODELS, fetch_weights  # noqa: E402
+from vla_attention.grounding.fetch import MODELS, REVISIONS, fetch_weights  # noqa: E402
 from vla_attention.grounding.hub import pick_device  # noqa: E402
 
 
@@ -63,6 +63,34 @@ def test_a_broken_config(folder):
 def test_a_missing_tokenizer(folder):
     (folder / 'tokenizer.json').unlink()
     refuses('has no tokenizer', model=str(folder))
+
+
+def test_a_damaged_tokenizer(folder):
+    (folder / 'tokenizer.json').write_text('{"version": "1.0"}')
+    refuses('cannot be loaded as CLIPSegForImageSegmentation', model=str(folder))
+
+
+def test_the_tokenizer_of_another_model(folder):
+    tokenizer = hub_models.clip_tokenizer(32)
+    tokenizer.add_tokens(['cup'])
+    tokenizer.save_pretrained(folder)
+    refuses('the tokenizer in .* is not that of the model: it has a token 514, where the model knows 514',
+            model=str(folder))
+
+
+def test_a_tokenizer_of_two_files_as_the_older_checkpoints_have_it(folder):
+    """The usual CLIPSeg and OWLv2 have vocab.json and merges.txt, and no tokenizer.json."""
+    wanted = make_backend('clipseg', model=str(folder), device='cpu', engine='torch')
+    vocab = json.loads((folder / 'tokenizer.json').read_text())['model']['vocab']
+    (folder / 'tokenizer.json').unlink()
+    (folder / 'vocab.json').write_text(json.dumps(vocab))
+    (folder / 'merges.txt').write_text('#version: 0.2\n')
+    (folder / 'tokenizer_config.json').write_text(json.dumps(
+        {'tokenizer_class': 'CLIPTokenizer', 'model_max_length': 77, 'pad_token': '<|endoftext|>'}))
+    backend = make_backend('clipseg', model=str(folder), device='cpu', engine='torch')
+    first, second = (each._tokens(['red mug'], padding='longest')['input_ids'].tolist()
+                     for each in (wanted, backend))
+    assert first == second and len(first[0]) > 2
 
 
 def test_missing_image_settings(folder):
@@ -157,7 +185,8 @@ def test_a_hub_name_that_is_not_here_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
     refuses('run: vla-attention fetch-weights someone/model --revision abc --out DIR', model='someone/model',
             revision='abc')
-    refuses(f'fetch-weights {MODELS["clipseg"]} --out DIR')
+    refuses(f'fetch-weights {MODELS["owlv2"]} --out DIR', name='owlv2')
+    refuses(f'fetch-weights {MODELS["clipseg"]} --revision {REVISIONS["clipseg"]} --out DIR')
 
 
 def test_a_hub_name_is_found_in_the_cache(good, tmp_path, monkeypatch):
@@ -205,7 +234,11 @@ def test_fetch_weights_writes_a_folder_that_loads(good, tmp_path, monkeypatch):
 
     monkeypatch.setattr('huggingface_hub.snapshot_download', snapshot)
     out = fetch_weights('clipseg', tmp_path / 'deep' / 'folder', revision='abc')
-    assert asked == [(MODELS['clipseg'], 'abc')] and out == tmp_path / 'deep' / 'folder'
+    fetch_weights('clipseg', tmp_path / 'usual')
+    fetch_weights(MODELS['clipseg'], tmp_path / 'named')
+    revisions = ['abc', REVISIONS['clipseg'], None]
+    assert asked == [(MODELS['clipseg'], revision) for revision in revisions]
+    assert out == tmp_path / 'deep' / 'folder'
     assert make_backend('clipseg', model=str(out), device='cpu').name == 'clipseg'
 
 

@@ -15,6 +15,9 @@ MODELS = {
     'grounding_dino': 'IDEA-Research/grounding-dino-tiny',
     'siglip': 'google/siglip2-base-patch16-256',
 }
+# the revision of a usual checkpoint that has safetensors, where its main branch has a pickle alone: the
+# commit of the hub's own converter (SFconvertbot), pull request 5
+REVISIONS = {'clipseg': '325a839908143a34b409ae6f2910fa015ea390e6'}
 
 
 def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
@@ -25,7 +28,8 @@ def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
     :param name: hub name ("google/owlv2-base-patch16-ensemble") or a backend's name ("owlv2":
         :data:`MODELS`).
     :param out: the folder to write; it is made. Its path is what the parameter ``model`` takes afterwards.
-    :param revision: branch, tag or commit; a commit pins the weights.
+    :param revision: branch, tag or commit; a commit pins the weights. By default main, or for a backend's
+        name what :data:`REVISIONS` has.
     :return: ``out``.
     :raises BackendError: the hub cannot be reached or has no such model, or what it has cannot be used.
     """
@@ -37,7 +41,8 @@ def fetch_weights(name: str, out: Path, revision: str | None = None) -> Path:
                            '("owner/model")')
     try:
         out.mkdir(parents=True, exist_ok=True)
-        snapshot_download(repository, revision=revision, local_dir=out, allow_patterns=list(FILES))
+        snapshot_download(repository, revision=revision or REVISIONS.get(name), local_dir=out,
+                          allow_patterns=list(FILES))
     except Exception as error:          # the hub's client passes on what its transport raises
         raise BackendError(f'{repository} cannot be fetched: {first_line(error)}. Is there a network, and '
                            'does the hub have this model and revision?') from error

@@ -85,8 +85,7 @@ class GroundingDinoBackend(HubBackend):
     def _prompt(self, texts: list[str]) -> _Prompt:
         batch = self.tokenizer(' '.join(f'{text}.' for text in texts), truncation=True,
                                max_length=self.model.config.max_text_len, return_tensors='pt')
-        tokens = {name: values.to(self.torch_device) for name, values in batch.items()}
-        return _Prompt(tokens, *_spans(texts, batch))
+        return _Prompt(self._placed(batch), *_spans(texts, batch))
 
     def detect(self, pixels: torch.Tensor, prompt: Any) -> Any:
         """Return the model's own output for a prompt.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch.nn import functional
 from vla_attention.grounding.assemble import Evidence, assemble
 from vla_attention.grounding.attention_maps import PATCH, AttentionMaps
 from vla_attention.grounding.backend import BackendError
-from vla_attention.grounding.fetch import MODELS
+from vla_attention.grounding.fetch import MODELS, REVISIONS
 from vla_attention.grounding.hub import first_line, load_hub_model, pick_device
 from vla_attention.grounding.hub_engine import OpenVinoEncoder, pick_engine, pick_precision
 from vla_attention.grounding.image_transform import ImageTransform
@@ -54,7 +54,8 @@ class HubBackend(ABC):
         :param device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         :param dtype: 'auto' (float16 on CUDA, else float32), 'float32', 'float16', 'bfloat16'. Where OpenVINO
             runs the image encoder, this is what it computes in, and all else is float32.
-        :param revision: branch, tag or commit of a hub name.
+        :param revision: branch, tag or commit of a hub name; main by default, or what :data:`fetch.REVISIONS`
+            has for the usual checkpoint.
         :param allow_download: a hub name that is not in the cache may be downloaded.
         :param translate: Korean goes to the model as English: 'auto' (unless it is multilingual), 'never',
             'always'.
@@ -74,7 +75,9 @@ class HubBackend(ABC):
         self.engine = pick_engine(engine, self.name, exports=self.exports, device=pick_device(device),
                                   dtype=dtype, compile_model=compile_model)
         self.precision = pick_precision(precision, self.engine, dtype)
-        loaded = load_hub_model(model or MODELS[self.name], self.model_type, self.architecture, device=device,
+        if not model:
+            model, revision = MODELS[self.name], revision or REVISIONS.get(self.name)
+        loaded = load_hub_model(model, self.model_type, self.architecture, device=device,
                                 dtype='float32' if self.engine == 'openvino' else dtype, revision=revision,
                                 allow_download=allow_download)
         self.model, self.tokenizer, self.dtype = loaded.model, loaded.tokenizer, loaded.dtype
@@ -82,6 +85,7 @@ class HubBackend(ABC):
         self.weights = str(loaded.folder)       # in the hub's cache it names the commit
         self.transform = ImageTransform.from_settings(loaded.image, mode=self.resample, square=self.square)
         self.translates = wants_translation(translate, self._is_multilingual())
+        self._check_tokenizer()
         self._encodings: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         if compile_model:
             self._accelerate(torch.compile)
@@ -177,6 +181,14 @@ class HubBackend(ABC):
     def _accelerate(self, by: Callable[[Callable[..., Any]], Any]) -> None:
         """Put what ``by`` makes of it in the place of the part that runs for each image."""
 
+    def _check_tokenizer(self) -> None:
+        try:
+            with torch.inference_mode():
+                self._encode(('cup',))
+        except (ValueError, IndexError, RuntimeError) as error:
+            raise BackendError(f'the tokenizer in {self.folder} is not that of the model: {first_line(error)}'
+                               ) from error
+
     def _by_openvino(self, encode: Callable[..., Any], needed: bool) -> Callable[..., Any]:
         """Return the encoder compiled for the usual shape: the first image is as fast as the rest."""
         encoder = OpenVinoEncoder(self.model, encode, self.precision)
@@ -213,6 +225,13 @@ class HubBackend(ABC):
         # where its folder does not say otherwise
         batch = self.tokenizer(said, padding=padding, padding_side='right', max_length=most, truncation=True,
                                return_tensors='pt')
+        return self._placed(batch)
+
+    def _placed(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return tokens on the device; :raises ValueError: the model does not have them."""
+        highest, known = int(batch['input_ids'].max()), self.model.config.text_config.vocab_size
+        if highest >= known:
+            raise ValueError(f'it has a token {highest}, where the model knows {known}')
         return {name: values.to(self.torch_device) for name, values in batch.items()}
 
 
