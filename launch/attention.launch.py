@@ -67,7 +67,7 @@ ARGUMENTS = (
                     'params_file.'),
     DeclareLaunchArgument(
         'respawn', default_value='false', choices=['true', 'false'],
-        description='Start a node again 2 s after it has ended by itself.'),
+        description='Start a node again 2 s after it has ended; it goes on with the last instruction.'),
     DeclareLaunchArgument(
         'state_directory', default_value=LogDirectory(),
         description='Folder where the last instruction outlives a crash of its node; by default that of the '

@@ -1,1 +1,1 @@
-"""Scene generator, training and evaluation of the embedded models; not part of the installed package."""
+"""Scene generator, training and evaluation of the embedded models; of these the scene generator alone is installed."""
