@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 pytest.importorskip('training.language', reason='training/ is not installed: run from the checkout')
 
@@ -15,7 +16,7 @@ from training.language.evaluate import measure, right_answer
 from training.language.korean_phrases import particle
 from training.language.korean_verbs import Verb, inflect
 from training.language.sample import Word, link, mark, say, write
-from training.language.train import losses, train
+from training.language.train import keep, losses, train
 from training.language.weigh import occlusion_weights
 from vla_attention.language import InstructionParser
 from vla_attention.language.instruction import HEADS
@@ -147,10 +148,19 @@ def test_one_text_has_one_answer():
 
 def test_training_can_begin_with_given_weights(tmp_path):
     options = Namespace(start=str(WEIGHTS), steps=0, batch=2, rate=1e-3, seed=1, every=1, fresh=True,
-                        checkpoint=str(tmp_path / 'c.pt'), weights=str(tmp_path / 'w.safetensors'))
+                        keep=0.5, checkpoint=str(tmp_path / 'c.pt'), weights=str(tmp_path / 'w.safetensors'))
     given = load_file(WEIGHTS)
     begun = train(options).state_dict()
     assert all(torch.equal(begun[name], tensor) for name, tensor in given.items())
+
+
+def test_a_share_of_the_old_weights_is_kept():
+    new, old = (nn.Linear(2, 2) for _ in range(2))
+    before, start = new.weight.clone(), old.state_dict()
+    keep(new, start, 0.25)
+    torch.testing.assert_close(new.weight, 0.75 * before + 0.25 * old.weight)
+    keep(new, start, 1.0)
+    assert torch.equal(new.bias, old.bias)
 
 
 def test_blind_commands_are_taken_apart():

@@ -91,6 +91,17 @@ def average(mean: nn.Module, network: nn.Module, step: int) -> None:
         slow.lerp_(fast, 1 - kept)
 
 
+@torch.no_grad()
+def keep(mean: nn.Module, start: dict[str, Tensor], share: float) -> None:
+    """Move the weights back towards those that training began with, by this share of the way.
+
+    Between the two lie weights that do better than either on what the new training has not (Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", 2022).
+    """
+    for name, tensor in mean.state_dict().items():
+        tensor.lerp_(start[name], share)
+
+
 def train(options: argparse.Namespace) -> LanguageNetwork:
     """Train, or go on where the last run stopped."""
     torch.manual_seed(options.seed)
@@ -156,6 +167,9 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
             )
             save(mean, options.weights)
     bar.close()
+    if options.start:
+        keep(mean, load_file(options.start), options.keep)
+        save(mean, options.weights)
     if step > done:
         (HERE / 'results' / 'learning_curve.json').write_text(
             json.dumps(log, indent=1) + '\n', encoding='utf-8'
@@ -182,6 +196,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--weights', default=str(WEIGHTS), help='where the result goes')
     parser.add_argument(
         '--start', default=None, help='weights to begin with (after a change of the words), not random ones'
+    )
+    parser.add_argument(
+        '--keep', type=float, default=0.5, help='with --start: share of the old weights in the result, 0..1'
     )
     parser.add_argument('--fresh', action='store_true', help='start anew, even where a checkpoint is')
     return parser.parse_args()
