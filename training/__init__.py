@@ -1,1 +1,1 @@
-"""Scene generator, training and evaluation of the embedded models; of these the scene generator alone is installed."""
+"""Scene generator (installed too), training and evaluation of the embedded models (not installed)."""

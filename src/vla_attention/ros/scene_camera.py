@@ -17,8 +17,6 @@ from vla_attention.ros.messages import write_image, write_jpeg
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
-HEARING = 1.0   # seconds after which what instruction_node works with has been heard
-
 SETTINGS = (
     Setting('source', 'coffee', f'What to show: {", ".join(BUILT_IN)}, or the path of a photograph, a video, '
             'or a folder of frames.', when=CONFIGURE),
@@ -63,8 +61,8 @@ class SceneCamera(PerceptionNode):
     def activate(self) -> None:
         """Begin to play."""
         self._said = ''
-        self._own: set[str] = set()     # all that it has said
-        self._overruled = False         # somebody else has said something since
+        self._taken = False         # what it has said last is worked with, or was until
+        self._overruled = False     # somebody else has said something since
         self._listeners = 0
         # not `instruction` itself: "ros2 topic pub --once" goes as soon as it has found anybody who takes it
         self.subscribe(String, 'instruction/parsed', self._hear, qos.latched())
@@ -118,21 +116,19 @@ class SceneCamera(PerceptionNode):
         turn = int((time.monotonic() - self._since) / period) if period else 0
         text = texts[turn % len(texts)]
         listeners = self._instruction.listeners
-        if not self._said and (time.monotonic() - self._since < HEARING or self._overruled):
-            # what people have said already counts more than what is said at the start
-            self._said = text if self._overruled else ''
         # said again to a listener that came late, or came back, unless people have taken over
-        elif text and (text != self._said or (listeners > self._listeners and not self._overruled)):
-            self._own.add(text)
-            self._said = text
-            self._overruled = False
+        if text and (text != self._said or (listeners > self._listeners and not self._overruled)):
+            self._taken = self._taken and text == self._said
+            self._said, self._overruled = text, False
             self._instruction.publish(String(data=text))
             self.health.fact('instruction', text)
         self._listeners = listeners
 
     def _hear(self, message: String) -> None:
         parse = json.loads(message.data)
-        if not parse['initial'] and parse['text'] not in self._own:
+        if parse['text'] == self._said:
+            self._taken = True
+        elif self._taken and not parse['initial']:
             self._overruled = True
 
 
