@@ -30,7 +30,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
 
-SECONDS = 120.0     # within which each thing must happen; torch alone takes a while to load on a busy machine
+SECONDS = 300.0     # within which each thing must happen; torch alone takes a while to load on a busy machine
 
 
 @pytest.mark.launch_test
