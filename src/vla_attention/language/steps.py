@@ -13,6 +13,8 @@ from vla_attention.language.spans import Span
 
 LINKED = 0.3    # attention from which on a word belongs to a verb
 SHARED = 0.42   # attention from which on a target belongs to a verb, though another has more of it
+TORN = 0.25     # attention from which on a target may belong to a verb alone, though another has more of it
+OWN = 0.9       # attention from which on a target belongs to one verb and no other
 
 
 @dataclass
@@ -51,6 +53,8 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
             continue
         links = heads['cause' if span.role == 'manner' else 'argument']
         owners[span] = _owners(span, verbs, inside, links, language)
+    _untangle(owners, {span: _pulls(span, verbs, inside, heads['argument']) for span in owners
+                       if span.role == 'target'})
     served = {indices[0] for span, indices in owners.items() if span.role == 'target'}
     for span, indices in owners.items():
         for index in indices:
@@ -113,6 +117,23 @@ def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]]
     if span.role != 'target':
         return [best]
     return [best, *(index for index, value in enumerate(pull) if index != best and value >= SHARED)]
+
+
+def _untangle(owners: dict[Span, list[int]], pulls: Mapping[Span, Sequence[float]]) -> None:
+    """Give a target that is torn between two verbs to the one without a target, where the other has its own.
+
+    "After opening the box, take out the screw": the box is opened and nothing else, so the screw is taken and
+    nothing else. Targets that belong together ("wash and dry the cup and the plate") are torn alike.
+
+    :param pulls: how much of each target's attention each verb has.
+    """
+    for span in pulls:
+        first = owners[span][0]
+        others = [other for other in pulls if other is not span]
+        torn = [index for index, pull in enumerate(pulls[span]) if index != first and pull >= TORN
+                and not any(index in owners[other] for other in others)]
+        if torn and any(pulls[other][first] >= OWN for other in others):
+            owners[span] = torn[:1]
 
 
 def _order(verbs: Sequence[_Verb], tokens: Sequence[Sequence[int]], links: np.ndarray,
