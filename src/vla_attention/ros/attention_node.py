@@ -64,7 +64,8 @@ SETTINGS = (
             'have not changed, that are looked at again in turn; more takes more time. -1: all of them, each '
             'image by itself.', low=-1, high=32, when=CONFIGURE),
     Setting('precision', 'auto', 'Numbers of the image part in OpenVINO; auto: bf16 where the CPU has it, '
-            'else int8, a third of the time of f32, or f32 for a hub model, which has no int8.', choices=PRECISIONS, when=CONFIGURE),
+            'else int8, a third of the time of f32, or f32 for a hub model, which has no int8.',
+            choices=PRECISIONS, when=CONFIGURE),
     Setting('remote_url', '', 'URL of `vla-attention serve` for the backend remote, like http://host:8000.',
             when=CONFIGURE),
     Setting('remote_timeout', 0.25, 'Seconds that a frame waits for the answer of the pool; then the '
