@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from vla_attention.vision.backbone import EfficientNetLite0, fold_batch_norm
-from vla_attention.vision.engine import TorchEngine, make_engine
+from vla_attention.vision import engine
+from vla_attention.vision.backbone import EfficientNetLite0, SameConvolution, fold_batch_norm
+from vla_attention.vision.engine import OpenVinoEngine, TorchEngine, make_engine
 from vla_attention.vision.image import check_image, fit, model_size
 from vla_attention.vision.saliency import saliency
 
@@ -74,3 +75,36 @@ def test_engines_are_chosen_by_name():
         make_engine(model, 'tpu')
     with pytest.raises(ValueError, match='CPU'):
         make_engine(model, 'openvino', device='cuda')
+
+
+def test_graphs_are_kept_after_code_and_weights_and_never_needed(tmp_path, monkeypatch):
+    pytest.importorskip('openvino')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    torch.manual_seed(0)
+    model = SameConvolution(3, 4, 3).eval()
+    image = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    right = TorchEngine(model)(image)
+    run = [OpenVinoEngine(_Wrapped(model), 1)(image)[0] for _ in range(2)]
+    graph, = (tmp_path / 'vla_attention').glob('*.xml')
+    graph.write_text('cut short')
+    run.append(OpenVinoEngine(_Wrapped(model), 1)(image)[0])
+    monkeypatch.setattr(engine.inspect, 'getfile', lambda _: str(tmp_path / 'code.py'))
+    (tmp_path / 'code.py').write_text('another version')
+    run.append(OpenVinoEngine(_Wrapped(model), 1)(image)[0])
+    assert len(list((tmp_path / 'vla_attention').glob('*.xml'))) == 2
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))        # cannot be written to
+    run.append(OpenVinoEngine(_Wrapped(model), 1)(image)[0])
+    for found in run:
+        assert torch.allclose(found, right, atol=1e-2)
+
+
+class _Wrapped(torch.nn.Module):
+    """Returns a tuple, as engines expect."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, image):
+        return (self.model(image),)

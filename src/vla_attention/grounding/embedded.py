@@ -82,6 +82,7 @@ class EmbeddedBackend:
         except (ImportError, RuntimeError, ValueError) as error:
             raise BackendError(f'the embedded model cannot run: {error}') from error
         self.engine = self._engine.name
+        self.precision = getattr(self._engine, 'precision', 'f32')
         if device != 'cpu':
             self._model.words.to(device)
             if second is not None:

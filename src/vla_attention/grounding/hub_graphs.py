@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from vla_attention.grounding.hub import first_line, import_transformers
-from vla_attention.vision.engine import import_openvino
+from vla_attention.vision.engine import cache_folder, import_openvino
 
 KEPT = 4        # graphs on disk, the last used: each has the encoder's weights, hundreds of megabytes
 _log = logging.getLogger(__name__)
@@ -30,12 +30,8 @@ def graph_path(model: Any, encode: Callable[..., Any], shape: tuple[int, ...]) -
 
     :param model: a transformers model with its weights in float32 or integers, on the CPU.
     """
-    root = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    try:
-        base = root if root.is_absolute() else Path.home() / '.cache'
-    except RuntimeError:            # a user without a home
-        return None
-    return base / 'vla_attention' / 'hub' / f'{_digest(model, encode, shape)}.xml'
+    folder = cache_folder()
+    return folder and folder / 'hub' / f'{_digest(model, encode, shape)}.xml'
 
 
 def _digest(model: Any, encode: Callable[..., Any], shape: tuple[int, ...]) -> str:

@@ -122,6 +122,7 @@ class AttentionNode(ImageNode):
         self.health.fact('backend', backend.name)
         self.health.fact('device', backend.device)
         self.health.fact('engine', getattr(backend, 'engine', 'torch'))
+        self.health.fact('precision', getattr(backend, 'precision', ''))
         self.health.fact('weights', fingerprint(getattr(backend, 'weights', self.parameters['weights'])))
 
         self._saliency = self.output(Image, 'attention/saliency')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import inspect
 import os
 import sys
 import warnings
@@ -113,30 +115,46 @@ class OpenVinoEngine:
         """Return the model as OpenVINO's graph: out of the cache, or exported now and put there."""
         openvino = import_openvino()
         if self._digest is None:
-            digest = hashlib.sha256(openvino.__version__.encode())
+            digest = hashlib.sha256(f'{openvino.__version__} {torch.__version__}'.encode())
+            # the graph follows from the code too: an update of the package must not run the graph of before
+            code = {inspect.getfile(type(module)) for module in self.model.modules()
+                    if type(module).__module__.startswith('vla_attention.')}
+            for file in sorted(code):
+                digest.update(Path(file).read_bytes())
             for name, tensor in sorted(self.model.state_dict().items()):
                 digest.update(name.encode() + tensor.numpy().tobytes())
             self._digest = digest.hexdigest()[:24]
-        folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'vla_attention'
         batch, _, height, width = example.shape
-        path = folder / f'{self._digest}_{batch}x{width}x{height}.xml'
-        if path.exists():
-            try:
+        folder = cache_folder()
+        path = folder and folder / f'{self._digest}_{batch}x{width}x{height}.xml'
+        with contextlib.suppress(OSError, RuntimeError):    # unreadable, cut short by a crash: exported anew
+            if path and path.exists():
                 return openvino.Core().read_model(path)
-            except RuntimeError:        # cut short by a crash: written anew below
-                path.unlink(missing_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', torch.jit.TracerWarning)    # shape checks are for Python alone
             graph = openvino.convert_model(self.model, example_input=example, input=[tuple(example.shape)])
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            part = folder / f'{path.stem}.{os.getpid()}.xml'
+        if path is None:
+            return graph
+        # a folder that cannot be written to, or is full, costs the next start its time
+        with contextlib.suppress(OSError, RuntimeError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f'{path.stem}.{os.getpid()}.xml')
             openvino.save_model(graph, part, compress_to_fp16=False)
             part.with_suffix('.bin').replace(path.with_suffix('.bin'))
             part.replace(path)
-        except OSError:                 # a home that cannot be written to costs the next start its time
-            pass
         return graph
+
+
+def cache_folder() -> Path | None:
+    """Return where exported graphs are kept, None for a user without a home.
+
+    It is ``$XDG_CACHE_HOME/vla_attention``, where that is an absolute path, or ``~/.cache/vla_attention``.
+    """
+    root = Path(os.environ.get('XDG_CACHE_HOME', ''))
+    try:
+        return (root if root.is_absolute() else Path.home() / '.cache') / 'vla_attention'
+    except RuntimeError:
+        return None
 
 
 def import_openvino() -> Any:
