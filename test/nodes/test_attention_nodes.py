@@ -260,9 +260,15 @@ def test_between_two_looks_regions_are_followed(stack):
         assert after.detections[0].id == before.detections[0].id
         assert graph.wait(lambda: [each for each in maps if each.header == sent.header])
         assert not heads
+        assert set_parameter(graph, 'attention_node', 'max_regions', 4).taken     # holds with the next image
+        stack.answer(stack.regions, scene)
+        graph.wait(lambda: heads)
         assert set_parameter(graph, 'attention_node', 'look_every', 0.0).taken
-        sent, _ = stack.answer(stack.regions, scene)
+        stack.answer(stack.regions, scene)
+        heads.clear()
+        stack.answer(stack.regions, scene)
         graph.wait(lambda: heads)
     finally:
+        set_parameter(graph, 'attention_node', 'max_regions', 5)
         set_parameter(graph, 'attention_node', 'look_every', 0.2)
         set_parameter(graph, 'attention_node', 'smoothing', 0.5)

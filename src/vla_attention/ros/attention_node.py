@@ -102,7 +102,9 @@ class AttentionNode(ImageNode):
         self._service: Service | None = None
         self._tracker = Tracker()
         self._stream = StreamAttention(self._attend, every=lambda: float(self.parameters['look_every']),
-                                       holds=lambda look: look.query.instruction is self._instruction)
+                                       holds=lambda look: look.query.instruction is self._instruction
+                                       and self._looked_with == self._limits())
+        self._looked_with = self._limits()
         self._trouble = ''      # what the backend complained of last
         self._asked_lock = threading.Lock()
         self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
@@ -262,10 +264,14 @@ class AttentionNode(ImageNode):
             raise RuntimeError('look() before configure()')
         if self._query is None or self._query.instruction is not instruction:
             self._query = pipeline.instruct(instruction)
-        pipeline.presence_threshold = self.parameters['presence_threshold']
-        pipeline.max_regions = self.parameters['max_regions']
+        self._looked_with = self._limits()
+        pipeline.presence_threshold, pipeline.max_regions = self._looked_with
         self.health.count('looked at')
         return pipeline.look(image, self._query)
+
+    def _limits(self) -> tuple[float, int]:
+        """Return the parameters that a look depends on."""
+        return self.parameters['presence_threshold'], self.parameters['max_regions']
 
     def _publish_maps(self, look: Look, size: tuple[int, int], header: Header, followed: bool) -> None:
         cols, rows = (side // PATCH for side in model_size(size[1], size[0]))
