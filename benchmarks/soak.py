@@ -77,7 +77,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             processes.stop()
             observer.close()
     result = report(soak.lines, options.minutes)
-    draw(soak.lines, options.curve.with_suffix('.png'))
+    try:
+        draw(soak.lines, options.curve.with_suffix('.png'))
+    except ImportError:
+        print(f'no picture of {options.curve}: it needs matplotlib')
     return {**result, 'machine': hub.machine(), 'load average at the end': os.getloadavg()[0],
             'autogroup priority': options.priority}
 
