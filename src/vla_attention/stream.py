@@ -69,10 +69,12 @@ class StreamAttention:
         :raises Exception: whatever ``attend`` raises.
         """
         may = self._every() > 0 and not look
+        last = self._last
         answer = self._follow(image, stamp) if may else None
         if answer is None:
             with self._attending:   # a look beside that was under way may be what was missing
-                answer = self._follow(image, stamp) if may else None
+                if may and self._last is not last:
+                    answer = self._follow(image, stamp)
                 if answer is None:
                     return Sight(self._look(image, stamp).look, False)
         return Sight(answer, True)

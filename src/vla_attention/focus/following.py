@@ -52,13 +52,12 @@ class Follower:
         height, width = image.shape[:2]
         self._size = (width, height)
         self._scale = min(1.0, SIDE / max(width, height))
-        grey = self._small(image)
-        self._grey = grey
+        self._grey = self._small(image)
         points: list[np.ndarray] = []
         self._followed: list[_Followed] = []
         self.can = True         # whether every region has points enough to be followed at all
         for region in regions:
-            found = self._points(grey, region)
+            found = self._points(region)
             first = sum(map(len, points))
             points.append(found)
             self._followed.append(_Followed(region, first, first + len(found), _STILL))
@@ -109,16 +108,16 @@ class Follower:
             image = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
-    def _points(self, grey: np.ndarray, region: FocusRegion) -> np.ndarray:
+    def _points(self, region: FocusRegion) -> np.ndarray:
         """Return (N, 2) float32 points on a region, in the small picture."""
         if region.mask.shape != self._size[::-1]:
             return np.zeros((0, 2), np.float32)
-        mask = cv2.resize(region.mask, grey.shape[::-1], interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(region.mask, self._grey.shape[::-1], interpolation=cv2.INTER_AREA)
         apart = max(1.0, np.sqrt(np.count_nonzero(mask) / POINTS) / 2)
         found: np.ndarray | None = None
         for rim, distance in zip(RIMS, (apart, 1.0), strict=True):
             around = cv2.dilate(mask, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-            found = cv2.goodFeaturesToTrack(grey, POINTS, 0.01, distance, mask=around, blockSize=3)
+            found = cv2.goodFeaturesToTrack(self._grey, POINTS, 0.01, distance, mask=around, blockSize=3)
             if found is not None and len(found) >= ENOUGH:
                 break
         return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2)
