@@ -283,7 +283,7 @@ def test_auto_takes_openvino_where_it_can(folders, monkeypatch):
 def test_bf16_is_what_the_cpu_has(folders, monkeypatch, options, with_bf16, without):
     pytest.importorskip('openvino', reason='openvino is not installed')
     for capabilities, expected in ((['FP32', 'BF16'], with_bf16), (['FP32'], without)):
-        monkeypatch.setattr(hub_engine, '_capabilities', lambda found=capabilities: found)
+        monkeypatch.setattr(hub_engine, 'cpu_capabilities', lambda found=capabilities: found)
         backend = make_backend('clipseg', model=str(folders['clipseg']), device='cpu', **options)
         assert backend.precision == expected
 

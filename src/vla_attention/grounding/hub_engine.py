@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.hub_graphs import graph_path, keep_graph, load_graph
-from vla_attention.vision.engine import ENGINES, import_openvino
+from vla_attention.vision.engine import ENGINES, cpu_capabilities, import_openvino
 
 PRECISIONS = ('auto', 'bf16', 'f32')
 _OPENVINO_DTYPES = ('auto', 'float32', 'bfloat16')     # float16 it has on GPUs alone
@@ -66,11 +66,7 @@ def pick_precision(name: str, engine: str, dtype: str) -> str:
         raise BackendError(f'precision is {name}, but dtype is {dtype}: leave one of them out')
     if said == 'auto':
         said = 'bf16'
-    return said if 'BF16' in _capabilities() else 'f32'
-
-
-def _capabilities() -> list[str]:
-    return list(import_openvino().Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))
+    return said if 'BF16' in cpu_capabilities() else 'f32'
 
 
 class OpenVinoEncoder:

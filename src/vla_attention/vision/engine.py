@@ -71,7 +71,7 @@ class OpenVinoEngine:
         if precision not in PRECISIONS:
             raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r}')
         if precision == 'auto':
-            precision = 'bf16' if ranges is None or _has_bf16() else 'int8'
+            precision = 'bf16' if ranges is None or 'BF16' in cpu_capabilities() else 'int8'
         if precision == 'int8':
             if ranges is None:
                 raise ValueError("precision 'int8' needs the ranges of the model's convolutions")
@@ -167,8 +167,9 @@ def import_openvino() -> Any:
     return openvino
 
 
-def _has_bf16() -> bool:
-    return 'BF16' in import_openvino().Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+def cpu_capabilities() -> list[str]:
+    """Return what numbers the CPU computes in by itself, by OpenVINO's names, like 'FP32' and 'BF16'."""
+    return list(import_openvino().Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'))
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
