@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vla_attention.language.characters import FEATURES, certain_cuts, character_features, encode, pieces_of
-from vla_attention.language.instruction import Step
+from vla_attention.language.instruction import ROLES, Step
 from vla_attention.language.parser import language_of
 from vla_attention.language.spans import (
     Span,
@@ -121,15 +121,16 @@ def test_language_goes_by_script(text, language):
     assert language_of(text) == language
 
 
-def _steps(text, marks, links, order=(), avoid=''):
-    """Make steps of words: ``marks`` {word: role}, ``links`` {word: verb}, ``order`` pairs of verbs."""
+def _steps(text, marks, links, order=(), avoid='', time=()):
+    """Make steps of words: ``marks`` {word: role}, ``links`` {word: verb}, ``order`` and ``time`` pairs."""
     words = text.split()
     starts = [sum(len(word) + 1 for word in words[:index]) for index in range(len(words))]
     pieces = [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
     spans = [Span(*pieces[words.index(word)], role) for word, role in marks.items()]
     heads = {name: np.eye(len(words), dtype=np.float32)
              for name in ('argument', 'cause', 'action_order', 'time')}
-    for pairs, names in ((links.items(), ('argument', 'cause')), (order, ('action_order',))):
+    for pairs, names in ((links.items(), ('argument', 'cause')), (order, ('action_order',)),
+                         (time, ('time',))):
         for query, key in pairs:
             for name in names:
                 heads[name][words.index(query)] = np.eye(len(words), dtype=np.float32)[words.index(key)]
@@ -182,15 +183,39 @@ def test_before_and_after_change_the_order():
     ('put pen before that close box', ['close', 'put'])])
 def test_order_words_say_which_comes_first(text, order):
     marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
-    assert [step.action for step in _steps(text, marks, {'box': 'close', 'pen': 'put'})] == order
+    word = 'first' if 'first' in text else 'before' if 'before' in text else 'after'
+    steps = _steps(text, marks, {'box': 'close', 'pen': 'put'}, time=[(word, 'close')])
+    assert [step.action for step in steps] == order
+
+
+def test_an_order_word_that_belongs_to_no_verb_turns_nothing():
+    marks = {'take': 'action', 'cookies': 'target', 'close': 'action', 'oven': 'target'}
+    steps = _steps('before they burn take cookies close oven', marks, {'cookies': 'take', 'oven': 'close'})
+    assert [step.action for step in steps] == ['take', 'close']
+
+
+def test_targets_that_take_turns_with_places_have_one_each():
+    marks = {'put': 'action', 'cup': 'target', 'ontable': 'destination', 'plate': 'target',
+             'insink': 'destination'}
+    links = {word: 'put' for word in marks if word != 'put'}
+    assert _steps('put cup ontable and plate insink', marks, links) == (
+        Step('put', 'cup', 'ontable'), Step('put', 'plate', 'insink'))
+    both = Step('put', 'cup', 'ontable, insink'), Step('put', 'plate', 'ontable, insink')
+    assert _steps('put cup plate ontable and insink', marks, links) == both
+
+
+def test_no_span_ends_in_a_mark():
+    text = 'put it on the wall, now'
+    labels = [0] * 7 + [5] + [6] * 11 + [0] * 4
+    assert spans_of(text, labels) == [Span(7, 18, ROLES[2])]
 
 
 def test_korean_order_words_stand_behind_their_verb_or_before_the_next():
     marks = {'닫기': 'action', '상자를': 'target', '넣어': 'action', '펜을': 'target'}
     links = {'상자를': '닫기', '펜을': '넣어'}
-    steps = _steps('상자를 닫기 전에 펜을 넣어', marks, links)
+    steps = _steps('상자를 닫기 전에 펜을 넣어', marks, links, time=[('전에', '닫기')])
     assert [step.action for step in steps] == ['넣어', '닫기']
-    steps = _steps('상자를 닫기 그 전에 펜을 넣어', marks, links)
+    steps = _steps('상자를 닫기 그 전에 펜을 넣어', marks, links, time=[('전에', '넣어')])
     assert [step.action for step in steps] == ['넣어', '닫기']
 
 

@@ -97,7 +97,7 @@ def _passive(choose: Chooser) -> list[Word]:
         there = destination(choose, cls)
         link([there.head], 'argument', action[:1])
         words += there.all()
-    return with_manner(choose, words, action, False) + _end(choose, False)
+    return with_manner(choose, words, action, False, False, '') + _end(choose, False)
 
 
 def _steps(choose: Chooser) -> list[Word]:
@@ -105,6 +105,8 @@ def _steps(choose: Chooser) -> list[Word]:
     question = False
     remark = [*_remark(choose), Word(choose.rng.choice('..,'), glue=True)] if choose.chance(0.03) else []
     words = list(remark)
+    if not words and choose.chance(0.035):
+        words = [*_condition(choose), Word(',', glue=True)]
     if choose.chance(0.42):
         if choose.chance(0.45):
             prefix = choose.word('openers').format(name=choose.word('names'))
@@ -131,7 +133,11 @@ def _steps(choose: Chooser) -> list[Word]:
                 words = list(remark)
             made = prohibition(choose)
         else:
-            made = clause(choose, may_refer=named, front=first or choose.chance(0.7))
+            before = words[-1].text if words else '.'
+            opens = bool(time) if not first else before in ',.' and not question
+            made = clause(
+                choose, may_refer=named, front=first or choose.chance(0.7), opens=opens or before in '.;'
+            )
             named = named or made.named
             verbs.append(made.verb)
         link([word for word in time if word.text.isalnum()], 'time', [made.verb])
@@ -170,7 +176,10 @@ def _reordered(choose: Chooser, lead: list[Word], question: bool) -> list[Word]:
         if how.startswith('as')
         else how.split()[1]
     )
-    main = clause(choose, front=not lead, may_refer=how[:4] != 'base' and choose.chance(0.6))
+    opens = how.startswith('base') and not lead
+    main = clause(
+        choose, front=not lead, may_refer=how[:4] != 'base' and choose.chance(0.6), opens=opens
+    )
     if 'ing' in how:
         other = clause(choose, form='ing', front=False)
         subject: list[Word] = []
@@ -206,13 +215,27 @@ def _remark(choose: Chooser) -> list[Word]:
     """Return something said beside the command: "it is fragile", "the plate is hot"."""
     if choose.chance(0.7):
         return say(choose.word('other_clauses'))
+    if choose.chance(0.15):
+        return say(f'{choose.word("careful_with")} the {choose.noun()}')
     verb = choose.rng.choice(('is', 'is', 'was', 'looks', 'seems', 'might be', 'is too', 'is not'))
     which = choose.rng.choice(('the', 'the', 'that', 'my'))
     return say(f'{which} {choose.noun()} {verb} {choose.word("states")}')
 
 
+def _condition(choose: Chooser) -> list[Word]:
+    """Return when to do it: "when the water boils"; nothing in it is looked at."""
+    when = choose.word('when')
+    if choose.chance(0.45):
+        return say(f'{when} {choose.word("signals")}')
+    who = choose.rng.choice(('it', 'it', 'everything', 'the ' + choose.noun(), 'the ' + choose.noun()))
+    return say(f'{when} {who} {choose.word("happens")}')
+
+
 def _end(choose: Chooser, question: bool) -> list[Word]:
     words: list[Word] = []
+    if choose.chance(0.05):
+        words += [Word(',', glue=True)] if choose.chance(0.15) else []
+        words += _condition(choose)
     if choose.chance(0.10):
         suffix = choose.template(choose.lists['suffixes'])
         words += [Word(',', glue=True)] if suffix.startswith(',') else []

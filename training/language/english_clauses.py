@@ -12,6 +12,7 @@ from training.language.sample import Group, Word, link, mark, say
 _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a class of verbs may look like
     'take': {'A T': 1.0},
     'keep': {'A T M': 1.0},
+    'result': {'A T R': 1.0},
     'take_from': {'A T S': 1.0, 'S , A T': 0.05},
     'place': {'A T D': 1.0, 'A T S D': 0.05, 'D , A T': 0.03, 'A D T': 0.03},
     'move': {'A T D': 1.0, 'A T S D': 0.18, 'A T D S': 0.03, 'D , A T': 0.01},
@@ -26,7 +27,8 @@ _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a cl
 }
 _CLASSES = {
     'take': 17,
-    'keep': 1.5,
+    'keep': 2,
+    'result': 1,
     'take_from': 8,
     'place': 26,
     'move': 15,
@@ -75,29 +77,39 @@ def inflect(choose: Chooser, verb: str, form: str) -> str:
     return f'{first} {rest}'.strip()
 
 
-def clause(choose: Chooser, *, form: str = 'base', may_refer: bool = False, front: bool = True) -> Clause:
+def clause(
+    choose: Chooser, *, form: str = 'base', may_refer: bool = False, front: bool = True, opens: bool = False
+) -> Clause:
     """Return a clause that commands.
 
     :param form: of the verb: 'base', 'ing' or 'past'.
     :param may_refer: a pronoun may stand for the target.
-    :param front: manner may stand before the verb or open the clause.
+    :param front: manner may stand before the verb.
+    :param opens: nothing that could take what stands before the verb stands before the clause: so source,
+        destination or manner may open it.
     """
     kind = choose.rng.choices(list(_CLASSES), list(_CLASSES.values()))[0]
-    order = choose.template(_ORDERS[kind]).split()
+    orders = {order: how for order, how in _ORDERS[kind].items() if opens or ',' not in order}
+    order = choose.template(orders).split()
     particle = ''
     if kind.startswith('split'):
         verb, particle = choose.rng.choice(choose.lists[kind])
-    elif order[0] == 'A' and choose.chance(0.015):
+    elif kind == 'result':
+        verb = choose.word('result')
+    elif order[0] == 'A' and kind != 'go' and choose.chance(0.015):
         verb = english_noun(choose.rng)
     else:
         verb = choose.verb('move' if kind == 'place' and choose.chance(0.06) else kind)
     action = say(inflect(choose, verb, form))
     mark(action, 'action')
     link(action[1:], 'argument', action[:1])
+    if particle == 'away' and 'S' in order:  # "put it away from the wall" says where to
+        order.remove('S')
     words, named = _arrange(choose, kind, order, action, particle, may_refer, verb)
     if kind in ('take', 'act', 'move', 'place') and choose.chance(0.03):
-        words = _shared(choose, words, action, kind, form)
-    words = with_manner(choose, words, action, front)
+        words = _shared(choose, words, action, kind, form, verb)
+    base = f'{verb} {particle}'.strip()
+    words = with_manner(choose, words, action, front, opens, '' if kind == 'go' else base)
     return Clause(words, action[0], named)
 
 
@@ -129,7 +141,7 @@ def _arrange(
     motional = 'motional' if 'D' in after and steady else ''
     if 'D' in after and not steady and ('S' in after or choose.chance(0.12)):
         motional = 'unmistakable'
-    post = 'still' if motional or base in choose.lists['weak'] else 'any'
+    post = 'still' if motional or any(base in choose.lists[key] for key in ('weak', 'turning')) else 'any'
     if 'me' in order:
         post = 'any'
     for slot in order:
@@ -145,9 +157,9 @@ def _arrange(
             link(part, 'argument', [verb])
             words += part
         elif slot == 'me':
-            words += say(choose.word('recipients'))
-        elif slot == 'M':
-            part = say(choose.word('kept'))
+            words += say(choose.word('recipients' if choose.chance(0.75) else 'people'))
+        elif slot in 'MR':
+            part = say(choose.word('kept' if slot == 'M' else 'results'))
             mark(part, 'manner')
             link(part, 'cause', [verb])
             words += part
@@ -158,14 +170,34 @@ def _arrange(
             for index, group in enumerate(groups):
                 link([group.head], 'argument', [verb])
                 words += (say('and') if index else []) + group.all()
+            if order == ['A', 'T', 'D'] and named and len(groups) == 1 and choose.chance(0.035):
+                words += _likewise(choose, kind, verb, motional)
         else:
             words.append(Word(slot, glue=True))
     return words, named
 
 
-def _shared(choose: Chooser, words: list[Word], action: list[Word], kind: str, form: str) -> list[Word]:
+def _likewise(choose: Chooser, kind: str, verb: Word, motional: str) -> list[Word]:
+    """Return another thing and where it goes: "put the cup on the table *and the plate in the sink*"."""
+    words: list[Word] = []
+    for _ in range(2 if choose.chance(0.15) else 1):
+        thing = noun_phrase(choose, depth=1, post='none')
+        there = destination(choose, kind, motional=motional)
+        mark(thing.words, 'target')
+        link([thing.head, there.head], 'argument', [verb])
+        words += [Word(',', glue=True)] if choose.chance(0.15) else []
+        words += [*say('and'), *thing.all(), *there.all()]
+    return words
+
+
+def _shared(
+    choose: Chooser, words: list[Word], action: list[Word], kind: str, form: str, base: str
+) -> list[Word]:
     """Put a second verb before the first that has the same target: "wash and dry the cup"."""
-    other = say(inflect(choose, choose.verb('take' if kind in ('move', 'place') else kind), form))
+    verb = base
+    while verb == base:
+        verb = choose.verb('take' if kind in ('move', 'place') else kind)
+    other = say(inflect(choose, verb, form))
     mark(other, 'action')
     link(other[1:], 'argument', other[:1])
     link(other[:1], 'action_order', action[:1])
@@ -192,13 +224,17 @@ def _targets(
         link(pronoun, 'argument', [verb])
         return pronoun, False
     key = 'nouns'
+    if kind in ('give', 'take', 'avoid') and post != 'clear' and choose.chance(0.03):
+        return _holding(choose, verb), True
     if kind == 'act' and verb.text.startswith(_CONTROLLING):
         key = choose.pick(nouns=4, controls=6)
-        post = 'any' if key == 'controls' else post
+        if key == 'controls':  # "turn the knob to the right" tells how
+            post = 'still' if verb.text.startswith(('turn', 'rotat')) else 'any'
     if kind == 'split':
         post = choose.pick(clear=5, none=5)
+    liquid = {'pour': 0.7, 'take_from': 0.04}.get(kind, 0.0)
     groups = [
-        _liquid(choose) if kind == 'pour' and choose.chance(0.7) else noun_phrase(choose, post=post, key=key)
+        _liquid(choose) if choose.chance(liquid) else noun_phrase(choose, post=post, key=key)
     ]
     while choose.chance(0.07) and len(groups) < 4:
         groups.append(noun_phrase(choose, post='none', plain=0.5))
@@ -224,12 +260,27 @@ def _targets(
     return words, True
 
 
+def _holding(choose: Chooser, verb: Word) -> list[Word]:
+    """Return what holds other things: "the box with the apples"; no one takes a box with apples as a tool."""
+    group = noun_phrase(choose, depth=1, post='none', key='containers')
+    held = noun_phrase(choose, depth=2, post='none', key=choose.pick(food=3, toys=2, desk=2))
+    part = say('with') + held.all()
+    link([word for word in part if word.text not in ('the', 'a', 'an')], 'modifier', [group.head])
+    mark([*group.words, *part], 'target')
+    link([group.head], 'argument', [verb])
+    return [*group.lead, *group.words, *part]
+
+
 def _liquid(choose: Chooser) -> Group:
     words = say(choose.noun('liquid'))
     link(words[:-1], 'modifier', [words[-1]])
-    if choose.chance(0.2):
-        words = say('some') + words
-        link(words[:1], 'modifier', [words[-1]])
+    if choose.chance(0.35):
+        words = say('some' if choose.chance(0.4) else choose.word('amounts')) + words
+        link(words[:-1], 'modifier', [words[-1]])
+        return Group(words, words[-1])
+    if choose.chance(0.06):
+        words = say(choose.word('amounts_alone'))
+        link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
     return Group(words, words[-1], say(choose.rng.choice(('the', 'the', 'the', ''))))
 
@@ -258,20 +309,23 @@ def _contrast(choose: Chooser, words: list[Word]) -> list[Word]:
     return words + say(how) + other.all()
 
 
-def with_manner(choose: Chooser, words: list[Word], action: list[Word], front: bool) -> list[Word]:
-    """Add a manner, or none, where one may stand."""
-    if choose.chance(0.50):
+def with_manner(
+    choose: Chooser, words: list[Word], action: list[Word], front: bool, opens: bool, verb: str
+) -> list[Word]:
+    """Add a manner, or none, where one may stand; more often with a verb that has manners of its own."""
+    own = any(verb in choose.lists[key] for key in ('using', 'cutting', 'turning', 'filling', 'sorting'))
+    if choose.chance(0.35 if own else 0.50):
         return words
     places = {
         'end': 5.0,
         'before': 4.0 if front else 2.0,
-        'front ,': 1.0 if front else 0.0,
+        'front ,': 1.3 if front and opens else 0.0,
         'mid': 1.2,
         'verb': 0.5,
     }
     place = choose.template(places)
     where = 'before' if place in ('before', 'mid', 'verb') else 'front' if place == 'front ,' else 'after'
-    part, groups = manner(choose, where)
+    part, groups = manner(choose, where, verb)
     for group in groups:
         link([word for word in group.words if word.text not in ('the', 'a', 'an')], 'cause', action[:1])
     start = words.index(action[0])
@@ -288,7 +342,7 @@ def with_manner(choose: Chooser, words: list[Word], action: list[Word], front: b
         comma = [Word(',', glue=True)] if choose.chance(0.06) else []
         result = words + comma + part
     if place != 'end' and choose.chance(0.07):
-        more, groups = manner(choose, 'after')
+        more, groups = manner(choose, 'after', verb)
         for group in groups:
             link(group.words, 'cause', action[:1])
         result = result + more
@@ -307,9 +361,10 @@ def _after_target(words: list[Word]) -> int:
 
 def prohibition(choose: Chooser) -> Clause:
     """Return a clause that forbids: "do not touch the knife"."""
-    verb = choose.verb('avoid')
     lead: list[Word] = []
     kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=1.6)
+    places = kind != 'away' and choose.chance(0.1)
+    verb = choose.verb('place' if places else 'avoid')
     if kind == 'avoid':
         action = say('avoid ' + inflect(choose, verb, 'ing'))
     elif kind == 'away':
@@ -339,10 +394,14 @@ def prohibition(choose: Chooser) -> Clause:
         count = sum(word.text in ("don't", 'do', 'not', 'hands') for word in action[:-1])
     main = action[min(count, len(action) - 1)]
     link([word for word in action if word is not main], 'argument', [main])
-    targets, named = _targets(choose, 'avoid', main, False, 'any')
+    targets, named = _targets(choose, 'avoid', main, False, 'clear' if places else 'any')
     for word in targets:
         word.avoid = word.avoid or word.role == 'target'
     tail = _particle(choose, action, main)
+    if places:
+        there = destination(choose, 'place')
+        link([there.head], 'argument', [main])
+        tail = there.all()
     return Clause(lead + action + targets + tail, main, named)
 
 

@@ -8,12 +8,19 @@ from training.language.sample import Group, Word, link, mark, say
 
 
 def noun_phrase(
-    choose: Chooser, *, depth: int = 0, post: str = 'any', plain: float = 0.5, key: str = 'nouns'
+    choose: Chooser,
+    *,
+    depth: int = 0,
+    post: str = 'any',
+    plain: float = 0.5,
+    key: str = 'nouns',
+    described: float | None = None,
 ) -> Group:
     """Return a noun phrase: article outside the span, the words that pick the thing out inside.
 
     :param post: what may follow the noun: 'any', 'still' (no place that could say where to), 'clear' (no
         place at all that could be a destination) or 'none'.
+    :param described: how often something follows it, where not as often as usual.
     """
     if depth == 0 and key == 'nouns' and choose.chance(0.015):
         words = say(choose.word('that_ones'))
@@ -28,7 +35,9 @@ def noun_phrase(
     core, head = _noun(choose, key)
     words += core + row
     describing = [word for word in words if word is not head]
-    if post != 'none' and not row and choose.chance(0.24 if depth == 0 else 0.10):
+    if described is None:
+        described = 0.24 if depth == 0 else 0.10
+    if post != 'none' and not row and choose.chance(described):
         after = _postmodifier(choose, depth, post)
         describing += after
         words += after
@@ -127,7 +136,9 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
         return say(choose.rng.choice([spot for spot in choose.lists['spots'] if not _leads(spot, leading)]))
     if kind == 'having':
         how = choose.word('having')
-        key = 'parts' if how.startswith('with') else 'liquid' if 'f' in how and how != 'for' else 'nouns'
+        if how.startswith('with'):
+            return say(f'{how} {_feature(choose)}')
+        key = 'liquid' if 'f' in how and how != 'for' else 'nouns'
         return say(how) + noun_phrase(choose, depth=depth + 1, post='none', key=key).all()
     words = say(choose.word('that')) if kind == 'that' else []
     if kind == 'that' and choose.chance(0.2):
@@ -139,18 +150,30 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
     return words + say(relation) + _place(choose, relation, depth)
 
 
+def _feature(choose: Chooser) -> str:
+    """Return a part that tells a thing from others: "a red lid"."""
+    colour = choose.word('colours') + ' ' if choose.chance(0.45) else ''
+    article = choose.rng.choice(('the ', 'the ', 'a ', 'a ', 'its ', '', 'two ', 'no '))
+    return article + colour + choose.word('features')
+
+
 def _leads(place: str, leading: list[str]) -> bool:
     """Tell whether a place may say where to: "to the left", "over there"."""
     return place in leading or (bool(leading) and place.startswith('to '))
 
 
-def _place(choose: Chooser, relation: str, depth: int, post: str = 'any') -> list[Word]:
+def _place(
+    choose: Chooser, relation: str, depth: int, post: str = 'any', described: float | None = None
+) -> list[Word]:
     key = choose.pick(nouns=5, surfaces=3, containers=3)
     if relation.endswith(('in', 'into', 'inside')):
         key = choose.pick(nouns=1, containers=5)
     if relation.startswith('on') or relation == 'atop':
         key = choose.pick(nouns=3, surfaces=5, containers=1)
-    place = noun_phrase(choose, depth=depth + 1, post=post, plain=0.5, key=key).all()
+    group = noun_phrase(choose, depth=depth + 1, post=post, plain=0.5, key=key, described=described)
+    while relation == 'by' and group.head.text in choose.lists['grips']:  # "by the handle" tells how
+        group = noun_phrase(choose, depth=depth + 1, post=post, plain=0.5, key=key, described=described)
+    place = group.all()
     if relation.startswith('between') or relation.endswith('between'):
         place += say('and') + noun_phrase(choose, depth=depth + 1, post='none', plain=0.5).all()
     return place
@@ -167,6 +190,8 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
         return _preposition_group(words, 1, 'destination')
     if not motional and choose.chance(0.10 if verb_class != 'go' else 0.06):
         words = say(choose.word('referring' if choose.chance(0.3) else 'bare'))
+        if verb_class == 'move' and choose.chance(0.3):
+            words = say(f'{choose.word("distances")} {choose.word("directions")}')
         mark(words, 'destination')
         link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
@@ -193,7 +218,7 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
             if choose.chance(0.3):
                 words += say('of the') + say(choose.noun('surfaces'))
     else:
-        words = say(relation) + _place(choose, relation, 0, 'any' if choose.chance(0.7) else 'none')
+        words = say(relation) + _place(choose, relation, 0, described=0.17)
     return _preposition_group(words, len(say(relation)), 'destination')
 
 
@@ -217,14 +242,32 @@ def _preposition_group(words: list[Word], count: int, role: str) -> Group:
     return Group(words, head)
 
 
-def manner(choose: Chooser, place: str) -> tuple[list[Word], list[Group]]:
+def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], list[Group]]:
     """Return a manner and the spans in it (several: "slowly and carefully").
 
     :param place: 'before' the verb, 'front' of the clause, or 'after'.
+    :param verb: in its base form; some take manners of their own ("into slices").
     """
     kind = (
         choose.pick(
-            adverb=60, degree=7, phrase=12, without=10, touching=2.5, so=4, careful=3, loop=3, tool=8, grip=4
+            adverb=60,
+            degree=7,
+            phrase=12,
+            without=10,
+            touching=2.5,
+            so=4,
+            careful=3,
+            loop=3,
+            tool=50 if verb in choose.lists['using'] else 5,
+            grip=4,
+            facing=3,
+            until=3,
+            during=2.5,
+            pieces=40 if verb in choose.lists['cutting'] else 0,
+            ways=60 if verb in choose.lists['turning'] and place == 'after' else 0,
+            filled=60 if verb in choose.lists['filling'] else 0,
+            sorted=40 if verb in choose.lists['sorting'] else 0,
+            posture=25 if verb in choose.lists['verbs']['place'] else 0,
         )
         if place != 'before'
         else 'adverb'
@@ -241,13 +284,13 @@ def manner(choose: Chooser, place: str) -> tuple[list[Word], list[Group]]:
                 between[0].glue = True
             return words + between + other, [first, Group(other, other[-1])]
     else:
-        words = _manner_phrase(choose, kind)
+        words = _manner_phrase(choose, kind, place, verb)
         first = Group(words, words[-1])
     mark(words, 'manner')
     return words, [first]
 
 
-def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
+def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Word]:
     rng = choose.rng
     if kind == 'degree':
         adverb = choose.word('preverb_adverbs').split()[-1]
@@ -268,13 +311,66 @@ def _manner_phrase(choose: Chooser, kind: str) -> list[Word]:
         return say('while ' + choose.word('while'))
     if kind == 'grip':
         colour = f'{choose.word("colours")} ' if choose.chance(0.1) else ''
-        return say(f'by {rng.choice(("the", "the", "its"))} {colour}{choose.word("grips")}')
+        which = rng.choice(('the', 'the', 'the', 'its', 'its', 'both', 'their', 'one', 'the two'))
+        return say(f'by {which} {colour}{choose.word("grips")}')
+    if kind == 'facing':
+        side = choose.word('sides_of')
+        if choose.chance(0.3):
+            return say(f'{side} {rng.choice(("up", "down", "first", "side up", "end up"))}')
+        return say(f'with {rng.choice(("the", "the", "its", "their"))} {side} {choose.word("facing")}')
+    if kind == 'until':
+        who = rng.choice(('it', 'it', 'they', 'the ' + choose.noun()))
+        return say(f'until {who} {choose.word("happens")}')
+    if kind == 'during':
+        return say(f'for {choose.word("durations")}')
+    if kind == 'pieces':
+        which = choose.word('pieces_are') + ' ' if choose.chance(0.7) else ''
+        return say(f'{rng.choice(("into", "into", "in"))} {which}{choose.word("pieces")}')
+    if kind == 'sorted':
+        return say(choose.word('sorted_by'))
+    if kind == 'posture':
+        return say(choose.word('postures'))
+    if kind == 'ways':
+        return say(choose.word('ways'))
+    if kind == 'filled':
+        if choose.chance(0.35) and verb.endswith(('fill', 'up')):
+            return say(choose.word('measures'))
+        which = rng.choice(('', '', 'the ', 'some ', 'hot ', 'cold ', 'fresh '))
+        return say(f'with {which}{choose.noun(rng.choice(("liquid", "liquid", "food")))}')
     if kind == 'tool':
-        what = choose.word('instruments') if choose.chance(0.75) else choose.noun('workshop')
-        colour = f'{choose.word("colours")} ' if choose.chance(0.3) else ''
-        return say(
-            rng.choice(('with ', 'with ', 'using ')) + rng.choice(('the ', 'a ', 'your ', '')) + colour + what
-        )
+        return _tool(choose, place, verb)
+    return _unhurt(choose)
+
+
+def _tool(choose: Chooser, place: str, verb: str) -> list[Word]:
+    """Return what it is done with.
+
+    Behind a thing, "with" is how the thing is done after verbs that take a tool, and for what holds things;
+    else it would be part of the thing. "Using", and what opens the clause, is how after any verb.
+    """
+    using = verb in choose.lists['using']
+    how = choose.rng.choice(('with', 'with', 'with', 'using'))
+    if how == 'with' and not using and place == 'after':
+        what = choose.word('grippers')
+        which = '' if what.startswith('both') else choose.rng.choice(('the ', 'the ', 'your ', 'its ', ''))
+        return say(f'with {which}{what}')
+    if using and choose.chance(0.25):  # anything will do
+        thing = noun_phrase(choose, depth=1, post='none')
+        while thing.head.text in choose.lists['features']:
+            thing = noun_phrase(choose, depth=1, post='none')
+        return say(how) + thing.all()
+    words = say(choose.rng.choice(('the', 'the', 'the', 'a', 'a', 'your', 'my', 'some', '')))
+    for key, probability in (('sizes', 0.12), ('states', 0.12), ('colours', 0.2), ('materials', 0.12)):
+        words += say(choose.word(key)) if choose.chance(probability) else []
+    words += say(choose.word('tools'))
+    if choose.chance(0.12):
+        words += say(choose.word('near')) + noun_phrase(choose, depth=2, post='none', key='surfaces').all()
+    elif choose.chance(0.06):
+        words += say('with ' + _feature(choose))
+    return say(how) + words
+
+
+def _unhurt(choose: Chooser) -> list[Word]:
     thing = noun_phrase(choose, depth=1, post='none')
     mark(thing.words, 'manner', avoid=True)
     if choose.chance(0.15):

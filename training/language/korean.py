@@ -44,8 +44,9 @@ def sentence(choose: Chooser) -> list[Word]:
 def _verb_first(choose: Chooser) -> list[Word]:
     """Spoken order: "집어 줘, 빨간 컵"."""
     made = clause(choose, choose.pick(take=3, act=3, place=2), 'final')
+    first = made.words[0]
     moved = [word for word in made.words if word.role == 'target']
-    if not moved or moved[0] is not made.words[0]:
+    if first.role != 'target' or any(word.span is not first.span for word in moved):
         return made.words + _end(choose, made.asks)
     end = len(moved)
     while made.words[end].glue:
@@ -93,6 +94,8 @@ def _steps(choose: Chooser) -> list[Word]:
         words += _remark(choose)
         if choose.chance(0.5):
             words.append(Word(choose.rng.choice(',.'), glue=True))
+    if choose.chance(0.04):
+        words += [*_condition(choose), *([Word(',', glue=True)] if choose.chance(0.25) else [])]
     if count == 2 and choose.chance(0.10):
         return words + _before(choose)
     forbid_at = choose.rng.randrange(count) if choose.chance(0.11) else -1
@@ -153,6 +156,14 @@ def _remark(choose: Chooser) -> list[Word]:
         particle(choose.rng.choice('이은'), words[-1].text),
         *say(choose.word('remarks')),
     ]
+
+
+def _condition(choose: Chooser) -> list[Word]:
+    """Return when to do it: "물이 끓으면"; nothing in it is looked at."""
+    if choose.chance(0.45):
+        return say(choose.word('signals'))
+    words = say(choose.noun(choose.pick(nouns=2, liquid=1)))
+    return [*words, particle('이', words[-1].text), *say(choose.word('happens'))]
 
 
 def _next(choose: Chooser, before: str, last: bool, named: bool, fresh: bool) -> tuple[Clause, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from training.language.chooser import Chooser
 from training.language.korean_phrases import (
     destination,
+    here,
     manner,
     noun_phrase,
     particle,
@@ -102,14 +103,36 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
         told = slot == 'D' == order[-1] and bool(parts) and parts[-1][-1].text in CASES
         if slot == 'S':
             group = source(choose)
+        elif slot == order[-1] and choose.chance(0.02):
+            group = here(choose)
         else:
             group = destination(choose, kind, bare=told and choose.chance(0.05))
         link([group.head], 'argument', action[:1])
         parts.append(group.all())
+    if order == ['T', 'D'] and len(parts) == 2 and not pronoun and choose.chance(0.03):
+        parts = _likewise(choose, kind, action)
     if kind == 'act' and choose.chance(0.04):
         group = source(choose)
         link([group.head], 'argument', action[:1])
         parts.insert(0, group.all())
+    return parts
+
+
+def _likewise(choose: Chooser, kind: str, action: list[Word]) -> list[list[Word]]:
+    """Return things and where each of them goes: "컵은 식탁에, 접시는 싱크대에"."""
+    parts: list[list[Word]] = []
+    for last in (False, True) if choose.chance(0.85) else (False, False, True):
+        thing = noun_phrase(choose, depth=1)
+        mark(thing.words, 'target')
+        link([thing.head], 'argument', action[:1])
+        there = destination(choose, kind)
+        link([there.head], 'argument', action[:1])
+        case = particle('은' if choose.chance(0.75) else '을', thing.words[-1].text)
+        if case.text == '는' and thing.words[-1].text == '거':
+            thing.words[-1].text, case = '건', Word('', glue=True)
+        comma = [Word(',', glue=True)] if not last and choose.chance(0.7) else []
+        joint = say('그리고') if not last and choose.chance(0.15) else []
+        parts.append([*thing.words, case, *there.all(), *comma, *joint])
     return parts
 
 
@@ -146,7 +169,7 @@ def _targets(choose: Chooser, kind: str, action: list[Word], bare: float) -> lis
         words += group.words
     if len(groups) == 1 and choose.chance(0.05):
         words = _contrast(choose) + words
-    return words + _case(choose, words[-1], bare=bare)
+    return words + _case(choose, words[-1], action, bare=bare)
 
 
 def _and(choose: Chooser, before: str, last: bool) -> list[Word]:
@@ -172,18 +195,27 @@ def _contrast(choose: Chooser) -> list[Word]:
     return other.words + after + say(how) + mark_
 
 
-def _case(choose: Chooser, last: Word, topic: float = 4, bare: float = 0.17) -> list[Word]:
+def _case(
+    choose: Chooser, last: Word, action: list[Word], topic: float = 4, bare: float = 0.17
+) -> list[Word]:
     """Return the particle of a target: mostly 을/를, or none, with 좀 now and then."""
     kind = choose.rng.choices(
         ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, 2.5, 1.2, 0.8, 0.3)
     )[0]
     words = [particle(kind, last.text)] if kind else []
+    if kind == '은' and last.text == '거' and choose.chance(0.8):
+        last.text, words = '건', []
     if kind == '을' and final_of_open(last.text) and choose.chance(0.05):
         last.text, words = _contract(last.text), []
     if kind and choose.chance(0.03):
         words += say(choose.word('counted'))
     elif choose.chance(0.06 if kind else 0.25):
         words += say(choose.word('fillers'))
+    elif kind == '을' and action and choose.chance(0.03):
+        amount = say(choose.word('floating'))
+        mark(amount, 'manner')
+        link(amount, 'cause', action[:1])
+        words += amount
     return words
 
 
@@ -219,7 +251,8 @@ def _with_manner(
 
 def prohibition(choose: Chooser, *, last: bool) -> Clause:
     """Return a clause that forbids: "칼은 만지지 마"."""
-    verb = pick_verb(choose, 'avoid')
+    places = choose.chance(0.1)
+    verb = pick_verb(choose, 'place' if places else 'avoid')
     action = verb_words(forbidding_form(choose, verb, last=last))
     for word in action:
         word.avoid = True
@@ -237,7 +270,11 @@ def prohibition(choose: Chooser, *, last: bool) -> Clause:
         mark(group.words, 'target', avoid=True)
         link([group.head], 'argument', [main])
         words += group.words
-    words += _case(choose, words[-1], topic=70)
+    words += _case(choose, words[-1], [], topic=70)
     if choose.chance(0.1):
         words += say(choose.word('never'))
+    if places:
+        there = destination(choose, 'place')
+        link([there.head], 'argument', [main])
+        words = words + there.all() if choose.chance(0.75) else there.all() + words
     return Clause(words + action, main, True)

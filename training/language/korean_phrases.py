@@ -171,7 +171,7 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
             if moving
             else ('에', '에', '에', '으로', '에다', '에다가')
         )
-    elif draw < (0.32 if moving else 0.18):
+    elif draw < (0.32 if moving else 0.18 if kind == 'pour' else 0.155):
         if choose.chance(0.15):
             words = say(choose.word('self'))
             return _headed(words, 'destination', [])
@@ -208,7 +208,8 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
     last = words[-1].text
     if ending == '까지' and last == '끝':  # 끝까지 says how far, not where to
         ending = '에'
-    if ending == '으로' and last + particle(ending, last).text in choose.lists['instruments']:
+    whole = ' '.join(word.text for word in words)
+    if ending == '으로' and (last in choose.lists['tools'] or whole in choose.lists['tools']):
         ending = '에'  # "칼로" is a tool
     if ending == '쪽으로':
         if words[-1].text.endswith('쪽'):
@@ -217,6 +218,11 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
             words.append(Word('쪽', glue=choose.chance(0.2)))
             ending = '으로'
     return _headed(words, 'destination', [particle(ending, words[-1].text)])
+
+
+def here(choose: Chooser) -> Group:
+    """Return a place that needs no particle: "이리"."""
+    return _headed(say(choose.word('here')), 'destination', [])
 
 
 def source(choose: Chooser) -> Group:
@@ -246,7 +252,20 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         mark(words, 'manner')
         return words
     rng = choose.rng
-    kind = choose.pick(adverb=62, degree=7, negated=15, object=2.5, loop=3, tool=6, double=3)
+    kind = choose.pick(
+        adverb=62,
+        degree=7,
+        negated=15,
+        object=2.5,
+        loop=3,
+        tool=45 if stem in choose.lists['using'] else 6,
+        double=3,
+        hands=1.5,
+        facing=5,
+        until=2.5,
+        measure=25 if stem in choose.lists['measured'] else 2,
+        filled=30 if stem in choose.lists['filling'] else 0,
+    )
     if kind == 'adverb':
         words = say(choose.template(choose.lists['adverbs']))
     elif kind == 'degree':
@@ -278,16 +297,40 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         ]
     elif kind == 'loop':
         words = say(choose.word('while'))
+    elif kind == 'hands':
+        words = say(choose.word('hands'))
+    elif kind == 'measure':
+        words = say(choose.word('measures'))
+    elif kind == 'facing':
+        words = say(choose.word('sides_of') if choose.chance(0.75) else choose.noun())
+        words += [particle('이', words[-1].text), *say(choose.word('facing'))]
+    elif kind == 'until':
+        words = say(choose.noun()) if choose.chance(0.7) else []
+        words += [particle('이', words[-1].text)] if words else []
+        words += say(f'{choose.word("whenever")} 때까지')
+    elif kind == 'filled':
+        words = say(choose.word('temperatures')) if choose.chance(0.3) else []
+        words += say(choose.noun('liquid'))
+        words.append(particle('으로', words[-1].text))
     else:
-        words = say(choose.word('instruments'))
-        # what one does it with may be anything
-        if kind_of_verb in ('act', 'take', 'take_from', 'attach') and choose.chance(0.5):
-            words = say(choose.noun(choose.pick(workshop=3, kitchen=2, household=1, lab=1)))
-            words.append(particle('으로', words[-1].text))
-        if choose.chance(0.2):
-            words = say(choose.word('colours')) + words
+        words = _tool(choose, stem)
     mark(words, 'manner')
     return words
+
+
+def _tool(choose: Chooser, stem: str) -> list[Word]:
+    """Return what it is done with, and 로; after verbs that move things only what all take for a tool."""
+    words = _adjectives(choose) if choose.chance(0.25) else []
+    moving = any(stem == verb[0] for name in ('move', 'go', 'place') for verb in choose.lists['verbs'][name])
+    if not moving and choose.chance(0.3):  # anything will do
+        words += say(choose.noun(choose.pick(workshop=3, kitchen=2, household=1, lab=1)))
+    else:
+        words += say(choose.word('tools'))
+    ending = [particle('으로', words[-1].text)]
+    if choose.chance(0.05):
+        ending = say(choose.rng.choice(('사용해서', '이용해서', '가지고')))
+        ending = [particle('을', words[-1].text), *ending]
+    return words + ending
 
 
 def verb_words(text: str) -> list[Word]:

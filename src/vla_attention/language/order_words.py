@@ -12,6 +12,7 @@ EARLIER = frozenset(('after', 'once'))                  # ... before the other
 REFERRING = frozenset(('that', 'this', 'which', 'anything', 'all'))     # "after that": no verb's word
 OPENING = frozenset(('.', '!', '?', ';', 'and', 'then', 'please'))  # a clause opens a sentence after these
 CLEAR = 0.3     # attention that a word pays to the verb it belongs to, at least
+ALONE = 0.8     # attention to itself from which on a word belongs to no verb: "before it burns"
 
 
 def turns_of(text: str, pieces: Sequence[tuple[int, int]], time: np.ndarray,
@@ -36,7 +37,7 @@ def turns_of(text: str, pieces: Sequence[tuple[int, int]], time: np.ndarray,
             continue
         korean = '가' <= word[0] <= '힣'
         own = _own(index, time, verbs, behind=korean and before != '그')
-        if own is None:
+        if own is None or time[index, index] >= ALONE:
             continue
         stands_before = index < verbs[own][0]
         opens = not stands_before if korean else not first and (index == 0 or before in OPENING)

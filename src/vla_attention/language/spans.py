@@ -11,6 +11,7 @@ import numpy as np
 from vla_attention.language.instruction import ROLES
 
 FORBIDDEN = -1e9     # score of what cannot be
+MARKS = ',;:!?.…'    # no span ends in one
 MEETING = -8.0       # added where two spans meet inside what is written as one word
 
 
@@ -108,7 +109,10 @@ def whole_pieces(pieces: Sequence[tuple[int, int]], scores: np.ndarray) -> np.nd
 
 
 def spans_of(text: str, labels: Sequence[int] | np.ndarray) -> list[Span]:
-    """Return the spans that the labels describe, in the order of the text, without spaces at their ends."""
+    """Return the spans that the labels describe, in the order of the text.
+
+    Without spaces at their ends, and without marks behind them ("next to the wall,").
+    """
     spans = []
     index = 0
     while index < len(text):
@@ -120,7 +124,8 @@ def spans_of(text: str, labels: Sequence[int] | np.ndarray) -> list[Span]:
         while end < len(text) and labels[end] == label + 1:
             end += 1
         word = text[index:end]
-        start, stop = index + len(word) - len(word.lstrip()), index + len(word.rstrip())
+        start = index + len(word) - len(word.lstrip())
+        stop = index + len(word.rstrip().rstrip(MARKS).rstrip())
         if start < stop:
             spans.append(Span(start, stop, ROLES[label // 2]))
         index = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -171,8 +172,20 @@ def _steps_of(text: str, verbs: Sequence[_Verb], index: int) -> list[Step]:
     rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ())))
             for role in ('destination', 'source', 'manner')}
     action = ' '.join(_texts(text, verb.spans))
+    places = _each_its_own(targets, verb.arguments.get('destination', []))
+    if places:
+        return [Step(action=action, avoid=verb.avoid, **{**rest, 'target': target, 'destination': place})
+                for target, place in zip(_texts(text, targets), _texts(text, places), strict=True)]
     return [Step(action=action, target=target, avoid=verb.avoid, **rest)
             for target in _texts(text, targets) or ['']]
+
+
+def _each_its_own(targets: Sequence[Span], places: Sequence[Span]) -> list[Span]:
+    """Return the place of each target where the two take turns: "the cup here, the pan in the sink"."""
+    if len(targets) < 2 or len(targets) != len(places):
+        return []
+    turns = [span.role for span in sorted([*targets, *places], key=lambda span: span.start)]
+    return list(places) if all(one != next_ for one, next_ in itertools.pairwise(turns)) else []
 
 
 def _texts(text: str, spans: Sequence[Span]) -> list[str]:
