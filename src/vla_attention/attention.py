@@ -31,7 +31,7 @@ class MaskError(ValueError):
 
 
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *,
-                                 need_weights: bool = True, dropout: float = 0.0,
+                                 need_weights: bool = True, dropout: float = 0.0, finite: bool = False,
                                  ) -> tuple[Tensor, Tensor | None]:
     """Attend from each query to all keys: softmax(Q K^T / sqrt(d)) V.
 
@@ -42,6 +42,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, mask
         A query that may attend to nothing gets zeros, in output and weights alike.
     :param need_weights: False takes torch's fused kernel and returns None for the weights.
     :param dropout: probability with which a weight is dropped (pass 0 outside training).
+    :param finite: the mask is floating and blocks nothing, and is not searched for queries that it blocks.
     :returns: output (..., Tq, dv) and weights (..., Tq, Tk) whose rows sum to 1 (before dropout).
     :raises ShapeError: the shapes do not fit one another.
     :raises MaskError: the mask does not fit.
@@ -50,7 +51,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, mask
     blocked = None
     if mask is not None:
         _check_mask(mask, query, key)
-        mask, blocked = _unblock(mask)
+        if not finite:
+            mask, blocked = _unblock(mask)
     if not need_weights:
         output = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         return (output if blocked is None else output.masked_fill(blocked, 0.0)), None
@@ -101,7 +103,8 @@ class MultiHeadAttention(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, query: Tensor, key: Tensor | None = None, value: Tensor | None = None,
-                mask: Tensor | None = None, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
+                mask: Tensor | None = None, need_weights: bool = False, *,
+                finite: bool = False) -> tuple[Tensor, Tensor | None]:
         """Attend from ``query`` to ``key``.
 
         :param query: (B, Tq, hidden_dim).
@@ -109,6 +112,7 @@ class MultiHeadAttention(nn.Module):
         :param value: (B, Tk, key_dim); ``key`` when None.
         :param mask: bool (True may be attended to) or floating (added), of shape (Tq, Tk), (B, 1, Tk),
             (B, Tq, Tk) or (B, heads, Tq, Tk).
+        :param finite: the mask is floating and blocks nothing.
         :returns: output (B, Tq, hidden_dim), and weights (B, heads, Tq, Tk) or None.
         :raises ShapeError: a tensor's shape does not fit.
         :raises MaskError: the mask does not fit.
@@ -123,7 +127,7 @@ class MultiHeadAttention(nn.Module):
             mask = mask.unsqueeze(1)
         attended, weights = scaled_dot_product_attention(
             self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value)), mask,
-            need_weights=need_weights, dropout=self.dropout if self.training else 0.0)
+            need_weights=need_weights, dropout=self.dropout if self.training else 0.0, finite=finite)
         return self.output(attended.transpose(1, 2).flatten(2)), weights
 
     def _split(self, tokens: Tensor) -> Tensor:

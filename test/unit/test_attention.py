@@ -83,6 +83,18 @@ def test_the_fused_path_gives_the_same(mask):
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 5))
 
 
+@pytest.mark.parametrize('need_weights', [True, False])
+def test_a_mask_that_blocks_nothing_need_not_be_searched(need_weights):
+    torch.manual_seed(0)
+    layer, tokens, bias = MultiHeadAttention(16, 4), torch.randn(2, 5, 16), torch.randn(1, 4, 5, 5)
+    searched = layer(tokens, mask=bias, need_weights=need_weights)
+    taken = layer(tokens, mask=bias, need_weights=need_weights, finite=True)
+    torch.testing.assert_close(taken[0], searched[0])
+    assert (taken[1] is None) == (not need_weights)
+    if need_weights:
+        torch.testing.assert_close(taken[1], searched[1])
+
+
 def test_fused_path_calls_the_kernel(monkeypatch):
     called = []
     kernel = torch.nn.functional.scaled_dot_product_attention

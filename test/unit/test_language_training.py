@@ -120,6 +120,33 @@ def test_padding_changes_nothing():
     torch.testing.assert_close(alone.kind[0], beside.kind[0], atol=1e-4, rtol=1e-4)
 
 
+def test_one_text_takes_another_way_to_the_same_numbers():
+    torch.manual_seed(0)
+    network = LanguageNetwork(hidden_dim=32).eval()
+    for table in network.characters.embeddings:
+        nn.init.normal_(table.weight)
+    for row in islice(samples(7), 6):
+        batch = collate([row])
+        with torch.enable_grad():       # with gradients a text goes the way of a batch
+            slow = network(network.characters(batch.characters), batch.real, batch.bounds, batch.piece)
+        with torch.inference_mode():
+            fast = network(network.characters(batch.characters), None, batch.bounds, batch.piece)
+        for name in ('labels', 'avoid', 'kind', 'attention', 'weights'):
+            torch.testing.assert_close(getattr(fast, name), getattr(slow, name), atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_kept_for_one_text_follows_the_weights():
+    torch.manual_seed(0)
+    network, other = LanguageNetwork(hidden_dim=32).eval(), LanguageNetwork(hidden_dim=32).eval()
+    characters = collate(list(islice(samples(8), 1))).characters
+    with torch.inference_mode():
+        before, wanted = network.characters(characters), other.characters(characters)
+    network.load_state_dict(other.state_dict())
+    with torch.inference_mode():
+        assert not torch.equal(before, wanted)
+        assert torch.equal(network.characters(characters), wanted)
+
+
 def test_the_packages_model_parses_commands_it_never_saw():
     tally, wrong = measure(InstructionParser(), islice(samples(123, test=True, noise=False), 150))
     assert tally.f1('all') > 0.9

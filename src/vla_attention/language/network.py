@@ -14,7 +14,7 @@ head how far words are apart (Raffel et al., "Exploring the Limits of Transfer L
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,44 @@ class Answer:
     weights: Tensor     # (B, T), 0..1
 
 
+class _Kept:
+    """A tensor that is made from parameters, and made again after they changed."""
+
+    def __init__(self, make: Callable[[Sequence[Tensor]], Tensor]) -> None:
+        self._make = make
+        self._state: tuple | None = None
+        self._made = torch.empty(0)
+
+    def of(self, parameters: Sequence[Tensor]) -> Tensor:
+        """Return what is made from the parameters; without gradients."""
+        state = tuple((part.data_ptr(), part._version, part.dtype) for part in parameters)
+        if state != self._state:
+            self._state, self._made = state, self._make([part.detach() for part in parameters])
+        return self._made
+
+
+class Neighbours(nn.Conv1d):
+    """A convolution along a sequence whose channels come last, and a GELU."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__(channels, channels, kernel, padding=kernel // 2)
+        self._matrix = _Kept(lambda parts: parts[0].permute(2, 1, 0).flatten(0, 1).contiguous())
+
+    def forward(self, states: Tensor, real: Tensor | None = None) -> Tensor:
+        """(B, L, channels) -> the same; what pads, (B, L) not ``real``, counts as zero."""
+        if real is not None:
+            states = states * real.unsqueeze(-1)
+        if len(states) > 1 or torch.is_grad_enabled():
+            return functional.gelu(super().forward(states.transpose(1, 2))).transpose(1, 2)
+        # of one text every window lies in memory as it is: one product, nothing is copied
+        count, channels = states.shape[1:]
+        reach, = self.kernel_size
+        padded = functional.pad(states[0], (0, 0, reach // 2, reach // 2))
+        windows = padded.as_strided((count, reach * channels), (channels, 1))
+        assert self.bias is not None
+        return functional.gelu(torch.addmm(self.bias, windows, self._matrix.of([self.weight]))).unsqueeze(0)
+
+
 class CharacterEncoder(nn.Module):
     """Characters with their neighbours: embeddings and residual convolutions."""
 
@@ -57,18 +95,29 @@ class CharacterEncoder(nn.Module):
         tables = (SYMBOLS, 20, 22, 29, SYLLABLE_BUCKETS, 4)
         self.embeddings = nn.ModuleList(nn.Embedding(size, hidden_dim, padding_idx=0) for size in tables)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in kernels)
-        self.convolutions = nn.ModuleList(nn.Conv1d(hidden_dim, hidden_dim, kernel, padding=kernel // 2)
-                                          for kernel in kernels)
+        self.convolutions = nn.ModuleList(Neighbours(hidden_dim, kernel) for kernel in kernels)
+        self.offsets: Tensor
+        self.register_buffer('offsets', torch.tensor([0, *tables[:-1]]).cumsum(0), persistent=False)
+        self._table = _Kept(lambda parts: torch.cat(list(parts)))
 
     def forward(self, characters: Tensor) -> Tensor:
         """(B, L, FEATURES) int64 -> (B, L, hidden_dim)."""
-        states = self.embeddings[0](characters[..., 0])
-        for index, table in enumerate(self.embeddings[1:], 1):
-            states = states + table(characters[..., index])
-        real = characters[..., 0] > 0
+        single = len(characters) == 1 and not torch.is_grad_enabled()
+        if single:      # one text holds no pads
+            tables = self._table.of([embedding.weight for embedding in self._embeddings()])
+            states = functional.embedding_bag(characters[0] + self.offsets, tables, mode='sum').unsqueeze(0)
+        else:
+            first, *others = self._embeddings()
+            states = first(characters[..., 0])
+            for index, embedding in enumerate(others, 1):
+                states = states + embedding(characters[..., index])
+        real = None if single else characters[..., 0] > 0
         for norm, convolution in zip(self.norms, self.convolutions, strict=False):
-            states = states + _neighbours(norm(states), real, convolution)
+            states = states + convolution(norm(states), real)
         return states
+
+    def _embeddings(self) -> list[nn.Embedding]:
+        return [table for table in self.embeddings if isinstance(table, nn.Embedding)]
 
 
 class WordLayer(nn.Module):
@@ -77,7 +126,7 @@ class WordLayer(nn.Module):
     def __init__(self, hidden_dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(3))
-        self.neighbours = nn.Conv1d(hidden_dim, hidden_dim, 3, padding=1)
+        self.neighbours = Neighbours(hidden_dim, 3)
         self.attention = MultiHeadAttention(hidden_dim, heads)
         self.distance = nn.Embedding(2 * FARTHEST + 1, heads)
         nn.init.zeros_(self.distance.weight)
@@ -94,11 +143,12 @@ class WordLayer(nn.Module):
         :param apart: (T, T) of :func:`_distances`.
         :returns: the same shape, and where asked for the attention weights (B, heads, T, T).
         """
-        words = words + _neighbours(self.norms[0](words), real, self.neighbours)
+        words = words + self.neighbours(self.norms[0](words), real)
         mask = self.distance(apart).permute(2, 0, 1).unsqueeze(0)
         if real is not None:
             mask = mask.masked_fill(~real[:, None, None], float('-inf'))
-        attended, weights = self.attention(self.norms[1](words), mask=mask, need_weights=need_weights)
+        attended, weights = self.attention(self.norms[1](words), mask=mask, need_weights=need_weights,
+                                           finite=real is None)
         words = words + self.dropout(attended)
         widened = functional.gelu(self.expand(self.norms[2](words)))
         return words + self.dropout(self.contract(widened)), weights
@@ -118,7 +168,7 @@ class LanguageNetwork(nn.Module):
         self.layers = nn.ModuleList(WordLayer(hidden_dim, heads, dropout) for _ in range(word_layers))
         self.back = nn.Linear(2 * hidden_dim, hidden_dim)
         self.back_norm = nn.LayerNorm(hidden_dim)
-        self.smooth = nn.Conv1d(hidden_dim, hidden_dim, 3, padding=1)
+        self.smooth = Neighbours(hidden_dim, 3)
         self.labels = nn.Linear(hidden_dim, LABELS + 1)
         self.kind = nn.Linear(2 * hidden_dim, KINDS)
         self.word_norm = nn.LayerNorm(hidden_dim)
@@ -148,12 +198,16 @@ class LanguageNetwork(nn.Module):
         words = self.word_norm(words)
         context = words.gather(1, piece.unsqueeze(-1).expand(-1, -1, self.hidden_dim))
         states = functional.gelu(self.back(torch.cat((states, context), -1)))
-        states = states + _neighbours(self.back_norm(states), real, self.smooth)
+        states = states + self.smooth(self.back_norm(states), real)
         scores = self.labels(states)
-        count = exists.sum(1, keepdim=True).clamp(min=1)
-        mean = (words * exists.unsqueeze(-1)).sum(1) / count
-        peak = words.masked_fill(~exists.unsqueeze(-1), -1e4).amax(1)
-        loss = self.weigh(weighed(words, attention)).squeeze(-1) * exists
+        loss = self.weigh(weighed(words, attention)).squeeze(-1)
+        if real is None:
+            mean, peak = words.mean(1), words.amax(1)
+        else:
+            count = exists.sum(1, keepdim=True).clamp(min=1)
+            mean = (words * exists.unsqueeze(-1)).sum(1) / count
+            peak = words.masked_fill(~exists.unsqueeze(-1), -1e4).amax(1)
+            loss = loss * exists
         return Answer(scores[..., :LABELS], scores[..., LABELS], self.kind(torch.cat((mean, peak), -1)),
                       attention, (loss / loss.amax(1, keepdim=True).clamp(min=1e-6)).sqrt())
 
@@ -181,13 +235,6 @@ def weighed(words: Tensor, attention: Tensor) -> Tensor:
 
 def _take(states: Tensor, index: Tensor) -> Tensor:
     return states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
-
-
-def _neighbours(states: Tensor, real: Tensor | None, convolution: nn.Module) -> Tensor:
-    """Convolve along the sequence, (B, L, channels) -> the same; what pads (not ``real``) counts as zero."""
-    if real is not None:
-        states = states * real.unsqueeze(-1)
-    return functional.gelu(convolution(states.transpose(1, 2))).transpose(1, 2)
 
 
 def _distances(length: int, device: torch.device) -> Tensor:

@@ -18,6 +18,9 @@ TORN = 0.25     # attention from which on a target may belong to a verb alone, t
 OWN = 0.9       # attention from which on a target belongs to one verb and no other
 
 
+_Links = Sequence[Sequence[float]]  # what each token pays to each
+
+
 @dataclass
 class _Verb:
     """An action, of one span or of two ("pick" and "up"), and what belongs to it."""
@@ -43,7 +46,8 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
     """
     inside = {span: [index for index, (start, end) in enumerate(pieces)
                      if start < span.end and end > span.start] for span in spans}
-    verbs = _verbs(spans, inside, heads['argument'], avoid)
+    links: dict[str, _Links] = {name: heads[name].tolist() for name in ('argument', 'cause', 'action_order')}
+    verbs = _verbs(spans, inside, links['argument'], avoid)
     loose: list[Span] = []
     owners: dict[Span, list[int]] = {}
     for span in spans:
@@ -52,9 +56,9 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
         if not verbs:
             loose.append(span)
             continue
-        links = heads['cause' if span.role == 'manner' else 'argument']
-        owners[span] = _owners(span, verbs, inside, links, language)
-    _untangle(owners, {span: _pulls(span, verbs, inside, heads['argument']) for span in owners
+        head = 'cause' if span.role == 'manner' else 'argument'
+        owners[span] = _owners(span, verbs, inside, links[head], language)
+    _untangle(owners, {span: _pulls(span, verbs, inside, links['argument']) for span in owners
                        if span.role == 'target'})
     served = {indices[0] for span, indices in owners.items() if span.role == 'target'}
     for span, indices in owners.items():
@@ -62,7 +66,7 @@ def make_steps(text: str, spans: Sequence[Span], pieces: Sequence[tuple[int, int
             if index == indices[0] or index not in served:  # a verb with a target of its own shares none
                 verbs[index].arguments.setdefault(span.role, []).append(span)
     tokens = [[piece for span in verb.spans for piece in inside[span]] for verb in verbs]
-    order = _order(verbs, tokens, heads['action_order'], turns_of(text, pieces, heads['time'], tokens))
+    order = _order(verbs, tokens, links['action_order'], turns_of(text, pieces, heads['time'], tokens))
     steps = [step for index in order
              for step in _steps_of(text, verbs, index)]
     if loose:
@@ -78,7 +82,7 @@ def _without_verb(text: str, spans: Sequence[Span]) -> list[Step]:
     return [Step(target=target, avoid=False, **rest) for target in targets or ['']]
 
 
-def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: np.ndarray,
+def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: _Links,
            avoid: np.ndarray) -> list[_Verb]:
     verbs: list[_Verb] = []
     for span in spans:
@@ -86,28 +90,28 @@ def _verbs(spans: Sequence[Span], inside: Mapping[Span, list[int]], links: np.nd
             continue
         pull = _pulls(span, verbs, inside, links)
         if pull and max(pull) > 0.5:
-            verbs[int(np.argmax(pull))].spans.append(span)
+            verbs[pull.index(max(pull))].spans.append(span)
         else:
             verbs.append(_Verb([span], bool(avoid[span.start:span.end].mean() > 0.5)))
     return verbs
 
 
-def _pull(queries: Sequence[int], keys: Sequence[int], links: np.ndarray) -> float:
+def _pull(queries: Sequence[int], keys: Sequence[int], links: _Links) -> float:
     """Return the most attention that one of the queries pays to the keys together."""
-    return float(links[np.ix_(list(queries), list(keys))].sum(1).max(initial=0.0))
+    return max((sum([links[query][key] for key in keys]) for query in queries), default=0.0)
 
 
 def _pulls(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]],
-           links: np.ndarray) -> list[float]:
+           links: _Links) -> list[float]:
     """Return how much of the span's attention each verb has."""
     return [_pull(inside[span], [index for part in verb.spans for index in inside[part]], links)
             for verb in verbs]
 
 
-def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: np.ndarray,
+def _owners(span: Span, verbs: Sequence[_Verb], inside: Mapping[Span, list[int]], links: _Links,
             language: str) -> list[int]:
     pull = _pulls(span, verbs, inside, links)
-    best = int(np.argmax(pull))
+    best = pull.index(max(pull))
     if pull[best] < LINKED:     # nothing is linked: the verb that stands where verbs stand in this language
         starts = [verb.spans[0].start for verb in verbs]
         after = [index for index, start in enumerate(starts) if start > span.start]
@@ -137,7 +141,7 @@ def _untangle(owners: dict[Span, list[int]], pulls: Mapping[Span, Sequence[float
             owners[span] = torn[:1]
 
 
-def _order(verbs: Sequence[_Verb], tokens: Sequence[Sequence[int]], links: np.ndarray,
+def _order(verbs: Sequence[_Verb], tokens: Sequence[Sequence[int]], links: _Links,
            turns: set[tuple[int, int]]) -> list[int]:
     """Return the verbs in the order of execution: the text's, unless "before" or "after" changes it."""
     wanted = [index for index, verb in enumerate(verbs) if not verb.avoid]
