@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stack import Stack, picture
 from std_msgs.msg import Header, String
@@ -129,32 +130,61 @@ def test_camera_says_what_it_cannot_show_and_can_be_configured_again(graph, tmp_
     assert graph.transition('scene_camera', Transition.TRANSITION_CONFIGURE)
 
 
+class Drawing:
+    """What overlay_node works on: an image, and one region with its outline, of one stamp."""
+
+    def __init__(self, graph):
+        self._graph = graph
+        self._stack = Stack(graph)
+        self._attention = graph.node.create_publisher(Image, 'attention/target', 50)
+        self._labels = graph.node.create_publisher(Image, 'focus/labels', 50)
+        self._regions = graph.node.create_publisher(Detection2DArray, 'focus/regions', 50)
+        mask = np.zeros((240, 320), np.uint8)
+        mask[80:160, 60:130] = 255
+        self._region = FocusRegion('target', '빨간 컵', 0.9, (60.0, 80.0, 130.0, 160.0), (96.0, 120.0), mask)
+
+    def send(self, pixels, **changes):
+        header: Header = self._stack.send(pixels, **changes).header
+        self._attention.publish(write_image(np.zeros((15, 20), np.float32), '32FC1', header))
+        self._labels.publish(write_image(draw_labels([self._region], (320, 240)), 'mono16', header))
+        self._regions.publish(write_regions([self._region], header))
+        self._graph.spin(0.1)
+
+
 def test_overlay_draws_over_the_image_of_the_same_stamp(graph):
-    stack = Stack(graph)
     overlays = graph.collect(Image, 'overlay')
     compressed = graph.collect(CompressedImage, 'overlay/compressed')
     graph.start('overlay_node')
-    attention = graph.node.create_publisher(Image, 'attention/target', 5)
-    labels = graph.node.create_publisher(Image, 'focus/labels', 5)
-    regions = graph.node.create_publisher(Detection2DArray, 'focus/regions', 5)
-    pixels = picture()
-    mask = np.zeros((240, 320), np.uint8)
-    mask[80:160, 60:130] = 255
-    region = FocusRegion('target', '빨간 컵', 0.9, (60.0, 80.0, 130.0, 160.0), (96.0, 120.0), mask)
+    drawing, pixels = Drawing(graph), picture()
 
     def drawn():
-        header: Header = stack.send(pixels).header
-        attention.publish(write_image(np.zeros((15, 20), np.float32), '32FC1', header))
-        labels.publish(write_image(draw_labels([region], (320, 240)), 'mono16', header))
-        regions.publish(write_regions([region], header))
-        graph.spin(0.1)
+        drawing.send(pixels)
         return overlays and compressed
     graph.wait(drawn)
-    drawing = read_rgb(overlays[-1])
-    assert drawing.shape == pixels.shape and overlays[-1].header.frame_id == 'some_camera'
-    changed = np.abs(drawing.astype(int) - pixels).sum(axis=2)
+    overlay = read_rgb(overlays[-1])
+    assert overlay.shape == pixels.shape and overlays[-1].header.frame_id == 'some_camera'
+    changed = np.abs(overlay.astype(int) - pixels).sum(axis=2)
     assert changed[80:160, 58:62].mean() > 30 and read_rgb(compressed[-1]).shape == pixels.shape
     assert next(iter(overlays)).header.stamp != Header().stamp
+
+
+def test_overlay_leaves_images_out_that_come_faster_than_max_rate(graph):
+    overlays = graph.collect(Image, 'overlay')
+    graph.start('overlay_node', max_rate=15.0)
+    drawing, pixels = Drawing(graph), picture()
+    began = graph.node.get_clock().now().nanoseconds
+    tick = 0
+
+    def drawn(least):
+        nonlocal tick
+        tick += 1       # a 30 Hz camera by its stamps, whatever the time that this test takes
+        stamp = Time(nanoseconds=began + tick * 33_333_333).to_msg()
+        drawing.send(pixels, header=Header(stamp=stamp, frame_id='some_camera'))
+        return len(overlays) >= least
+    graph.wait(lambda: drawn(8))
+    stamps = [Time.from_msg(overlay.header.stamp).nanoseconds for overlay in overlays]
+    gaps = np.diff(stamps)
+    assert (gaps >= 60e6).all() and np.median(gaps) < 110e6
 
 
 def test_nodes_end_in_order(graph):

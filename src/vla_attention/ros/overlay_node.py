@@ -21,10 +21,13 @@ from vla_attention.view.overlay import draw_overlay
 
 LEAST_WAIT = 0.5    # seconds that an image waits at least for what belongs to it
 MOST_WAIT = 5.0     # and at most, where results are that late
+EVENLY = 0.75       # of 1 / max_rate: stamps of a camera are not quite even
 PHASE_AGE = 2.0     # seconds after which a phase is no longer shown
 
 SETTINGS = (
     *image_node.SETTINGS,
+    Setting('max_rate', 15.0, 'Pictures a second at most, of as many images as come: what a person looks at '
+            'should not take processor time from what the arm acts on. 0: each image.', low=0.0, high=1000.0),
     Setting('jpeg_quality', 85, 'Quality of `overlay/compressed`.', low=1, high=100),
     Setting('show_attention', True, 'Draw the attention on the target as heat.'),
     Setting('show_regions', True, 'Draw focus regions.'),
@@ -39,6 +42,7 @@ class OverlayNode(PerceptionNode):
         self._parts: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
         self._stream: list[Input] = []
         self._newest = 0.0                                 # stamp of the last image, in seconds
+        self._drawn = 0.0                                  # and of the last one that was drawn
         self._late = 0.0                                   # seconds that regions are behind it
         self._phase: tuple[float, str] = (0.0, '')         # when it came (monotonic, s), and what
         self._importance: tuple[float, float] = (0.0, 0.0)
@@ -118,7 +122,14 @@ class OverlayNode(PerceptionNode):
 
     def _hand_on(self, stamp: tuple[int, int]) -> None:
         parts = self._parts.pop(stamp)
-        if 'image' in parts and self._drawer.put(parts):
+        if 'image' not in parts:
+            return
+        time, rate = seconds(parts['image'].header), self.parameters['max_rate']
+        if rate and 0 <= time - self._drawn < EVENLY / rate:
+            self.health.count('left out')
+            return
+        self._drawn = time
+        if self._drawer.put(parts):
             self.health.count('replaced')
 
     def _take_phase(self, message: Classification) -> None:

@@ -14,14 +14,16 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 from rclpy.signals import uninstall_signal_handlers
 from std_msgs.msg import Header
 
 from vla_attention.ros import health, qos
+from vla_attention.ros.executor import PatientExecutor
 from vla_attention.ros.health import Health
+from vla_attention.ros.memory import keep_image_memory
 from vla_attention.ros.parameters import READ_ONLY, ParameterError, Parameters, Setting
 from vla_attention.ros.signals import guard
 from vla_attention.ros.topics import Input, Output, Topics
@@ -271,6 +273,7 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
     :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
     """
     nodes: list[PerceptionNode] = []
+    keep_image_memory()
     guard.install()
     try:
         with guard.interruptible():
@@ -281,7 +284,7 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
         print(f'refused: {error}', file=sys.stderr)
         return 2
     try:
-        executor = SingleThreadedExecutor()
+        executor = PatientExecutor()
         with guard.interruptible():
             for make_node in make:
                 nodes.append(make_node())
@@ -308,7 +311,7 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
     return 0
 
 
-def _spin(executor: SingleThreadedExecutor, nodes: Sequence[PerceptionNode]) -> None:
+def _spin(executor: PatientExecutor, nodes: Sequence[PerceptionNode]) -> None:
     while rclpy.ok():
         try:
             executor.spin()

@@ -44,12 +44,14 @@ def load_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.truetype(str(path), size, index=KOREAN_FACE if path.suffix == '.ttc' else 0)
 
 
+@lru_cache(maxsize=256)
 def text_size(text: str, size: int) -> tuple[int, int]:
     """Return (width, height) in pixels of a line of text."""
     left, _, right, _ = load_font(size).getbbox(text or ' ')
     return int(right - left), line_height(size)
 
 
+@lru_cache(maxsize=32)
 def line_height(size: int) -> int:
     """Return the height in pixels of a line, the same for every text."""
     _, _, _, bottom = load_font(size).getbbox('글Ág')
