@@ -24,7 +24,8 @@ from vla_attention.language.parser import InstructionParser
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = ROOT / 'test' / 'unit' / 'data' / 'commands.txt'
-BLIND = ROOT / 'training' / 'language' / 'blind.txt'     # tagged before any answer on them was seen
+BLIND = [ROOT / 'training' / 'language' / name for name in ('blind.txt', 'blind_2.txt')]
+"""Tagged before any answer on them was seen."""
 ROLE_OF_TAG = {'T': 'target', 'A': 'action', 'M': 'manner', 'D': 'destination', 'S': 'source'}
 _TAG = re.compile(r'\[([TAMDS]):([^\]]+)\]')
 
@@ -33,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--commands', type=int, default=2000, help='generated commands (default: 2000)')
     parser.add_argument('--seed', type=int, default=77, help='of the generated commands (default: 77)')
-    parser.add_argument('--tagged', type=Path, nargs='*', default=[OWN, BLIND, *_found()],
-                        help=f'files of tagged commands (default: {OWN.name}, {BLIND.name}, and dev.txt '
-                             'where it is)')
+    parser.add_argument('--tagged', type=Path, nargs='*', default=[OWN, *BLIND, *_found()],
+                        help='files of tagged commands (default: '
+                             f'{", ".join(path.name for path in (OWN, *BLIND))}, and dev.txt where it is)')
     parser.add_argument('--timed', type=int, default=300, help='commands that are timed (default: 300)')
 
 

@@ -190,10 +190,11 @@ def test_a_share_of_the_old_weights_is_kept():
     assert torch.equal(new.bias, old.bias)
 
 
-def test_blind_commands_are_taken_apart():
+@pytest.mark.parametrize(('index', 'count'), [(0, 60), (1, 80)])
+def test_blind_commands_are_taken_apart(index, count):
     language = pytest.importorskip('benchmarks.language', reason='run from the checkout')
-    tally = language.tagged(InstructionParser(), language.BLIND)
-    assert tally.commands['whole'][1] == 60
+    tally = language.tagged(InstructionParser(), language.BLIND[index])
+    assert tally.commands['whole'][1] == count
     assert tally.f1('all') > 0.9
 
 

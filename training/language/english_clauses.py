@@ -42,6 +42,7 @@ _CLASSES = {
 }
 
 
+_LEAVING = ('up', 'out', 'down', 'off')  # particles that go with a source
 _CONTROLLING = ('push', 'press', 'turn', 'rotat', 'pull', 'open', 'clos', 'hit')
 
 
@@ -93,7 +94,10 @@ def clause(
     order = choose.template(orders).split()
     particle = ''
     if kind.startswith('split'):
-        verb, particle = choose.rng.choice(choose.lists[kind])
+        pairs = choose.lists[kind]
+        if 'S' in order:  # nobody puts a thing back out of the drawer, or plugs it in from there
+            pairs = [pair for pair in pairs if pair[1] in _LEAVING]
+        verb, particle = choose.rng.choice(pairs)
     elif kind == 'result':
         verb = choose.word('result')
     elif order[0] == 'A' and kind != 'go' and choose.chance(0.015):
@@ -103,8 +107,6 @@ def clause(
     action = say(inflect(choose, verb, form))
     mark(action, 'action')
     link(action[1:], 'argument', action[:1])
-    if particle == 'away' and 'S' in order:  # "put it away from the wall" says where to
-        order.remove('S')
     words, named = _arrange(choose, kind, order, action, particle, may_refer, verb)
     if kind in ('take', 'act', 'move', 'place') and choose.chance(0.03):
         words = _shared(choose, words, action, kind, form, verb)
@@ -164,8 +166,9 @@ def _arrange(
             link(part, 'cause', [verb])
             words += part
         elif slot in 'DS':
-            groups = [destination(choose, kind, motional=motional) if slot == 'D' else source(choose)]
-            if slot == 'D' and choose.chance(0.015):
+            there = slot == 'D'
+            groups = [destination(choose, kind, motional=motional) if there else source(choose, particle)]
+            if there and choose.chance(0.015):
                 groups.append(destination(choose, kind))
             for index, group in enumerate(groups):
                 link([group.head], 'argument', [verb])

@@ -222,9 +222,12 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
     return _preposition_group(words, len(say(relation)), 'destination')
 
 
-def source(choose: Chooser) -> Group:
-    """Return where something is taken from."""
-    relation = choose.weighted('from')
+def source(choose: Chooser, particle: str = '') -> Group:
+    """Return where something is taken from.
+
+    :param particle: of the verb, right before it: "take it out" is followed by "from", not by "out of".
+    """
+    relation = 'from' if particle in ('out', 'off') else choose.weighted('from')
     key = choose.pick(nouns=2, surfaces=4, containers=5)
     words = say(relation) + noun_phrase(choose, depth=1, plain=0.5, key=key, post='still').all()
     return _preposition_group(words, len(say(relation)), 'source')
