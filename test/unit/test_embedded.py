@@ -101,7 +101,7 @@ def test_openvino_agrees_with_torch(coffee, tmp_path, monkeypatch):
     for other in answers[1:]:
         assert np.abs(other.maps - answers[0].maps).max() < 0.01
         assert np.abs(other.presence - answers[0].presence).max() < 0.01
-    assert len(list((tmp_path / 'vla_attention').glob('*.xml'))) == 2      # a graph for each look
+    assert len(list((tmp_path / 'vla_attention' / 'embedded').glob('*.xml'))) == 2  # a graph for each look
 
 
 def test_colours_of_plain_patches():
@@ -155,7 +155,7 @@ def test_between_has_two_references():
 
 def test_openvino_sends_nothing_over_the_network():
     pytest.importorskip('openvino', reason='openvino is not installed')
-    script = ('from vla_attention.vision.engine import import_openvino\n'
+    script = ('from vla_attention.vision.graphs import import_openvino\n'
               'import sys\n'
               'import_openvino().Core()\n'
               'assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]\n')

@@ -16,6 +16,7 @@ pytest.importorskip('openvino', reason='openvino is not installed')
 import hub_models
 
 from vla_attention.grounding import BackendError, hub_engine, hub_graphs, make_backend
+from vla_attention.vision import graphs
 
 PICTURE = np.full((64, 64, 3), 100, np.uint8)
 
@@ -115,8 +116,8 @@ def test_a_full_disk_leaves_no_half_graph(model, cache, monkeypatch):
             Path(path).write_text('half')
             raise RuntimeError('no space left on device')
 
-    monkeypatch.setattr(hub_graphs, 'import_openvino', Full)
-    hub_graphs.keep_graph(None, cache / 'graph.xml')
+    monkeypatch.setattr(graphs, 'import_openvino', Full)
+    graphs.keep_graph(None, cache / 'graph.xml', most=hub_graphs.KEPT)
     assert list(cache.iterdir()) == []
 
 
@@ -131,12 +132,12 @@ def test_a_user_without_a_home(model, monkeypatch, exports):
 
 def test_the_graphs_used_last_are_kept(model, cache):
     start(model)
-    graph = hub_graphs.load_graph(next(cache.glob('*.xml')))
+    graph = graphs.load_graph(next(cache.glob('*.xml')))
     used = next(cache.glob('*.xml'))
     for index in range(hub_graphs.KEPT):
         os.utime(used, (index * 10, index * 10))
-        hub_graphs.load_graph(used)                         # used now, whatever its age
-        hub_graphs.keep_graph(graph, cache / f'{index}.xml')
+        graphs.load_graph(used)                         # used now, whatever its age
+        graphs.keep_graph(graph, cache / f'{index}.xml', most=hub_graphs.KEPT)
         os.utime(cache / f'{index}.xml', (index, index))
     assert used.exists() and not (cache / '0.xml').exists() and not (cache / '0.bin').exists()
     assert len(list(cache.glob('*.xml'))) == len(list(cache.glob('*.bin'))) == hub_graphs.KEPT

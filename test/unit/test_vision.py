@@ -85,13 +85,13 @@ def test_graphs_are_kept_after_code_and_weights_and_never_needed(tmp_path, monke
     image = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
     right = TorchEngine(model)(image)
     run = [OpenVinoEngine(_Wrapped(model), 1)(image)[0] for _ in range(2)]
-    graph, = (tmp_path / 'vla_attention').glob('*.xml')
+    graph, = (tmp_path / 'vla_attention' / 'embedded').glob('*.xml')
     graph.write_text('cut short')
     run.append(OpenVinoEngine(_Wrapped(model), 1)(image)[0])
     monkeypatch.setattr(engine.inspect, 'getfile', lambda _: str(tmp_path / 'code.py'))
     (tmp_path / 'code.py').write_text('another version')
     run.append(OpenVinoEngine(_Wrapped(model), 1)(image)[0])
-    assert len(list((tmp_path / 'vla_attention').glob('*.xml'))) == 2
+    assert len(list((tmp_path / 'vla_attention' / 'embedded').glob('*.xml'))) == 2
     (tmp_path / 'file').touch()
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))        # cannot be written to
     run.append(OpenVinoEngine(_Wrapped(model), 1)(image)[0])

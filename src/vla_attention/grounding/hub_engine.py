@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from vla_attention.grounding.backend import BackendError
-from vla_attention.grounding.hub_graphs import graph_path, keep_graph, load_graph
-from vla_attention.vision.engine import ENGINES, cpu_capabilities, import_openvino
+from vla_attention.grounding.hub_graphs import KEPT, graph_path
+from vla_attention.vision.engine import ENGINES, cpu_capabilities
+from vla_attention.vision.graphs import import_openvino, keep_graph, load_graph
 
 PRECISIONS = ('auto', 'bf16', 'f32')
 _OPENVINO_DTYPES = ('auto', 'float32', 'bfloat16')     # float16 it has on GPUs alone
@@ -115,7 +116,7 @@ class OpenVinoEncoder:
         if graph is None:
             graph = export(self.model, self.encode, shape)
             if path is not None:
-                keep_graph(graph, path)
+                keep_graph(graph, path, most=KEPT)
         return graph
 
 

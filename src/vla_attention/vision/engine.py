@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import inspect
-import os
-import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vla_attention.vision.graphs import cache_folder, import_openvino, keep_graph, load_graph
 from vla_attention.vision.int8 import in_int8
 
 ENGINES = ('auto', 'torch', 'openvino')
 PRECISIONS = ('auto', 'int8', 'bf16', 'f32')
+KEPT = 64       # graphs on disk, the last used: one for each size of images, of a dozen megabytes
 
 
 class Engine(Protocol):
@@ -126,45 +125,16 @@ class OpenVinoEngine:
             self._digest = digest.hexdigest()[:24]
         batch, _, height, width = example.shape
         folder = cache_folder()
-        path = folder and folder / f'{self._digest}_{batch}x{width}x{height}.xml'
-        with contextlib.suppress(OSError, RuntimeError):    # unreadable, cut short by a crash: exported anew
-            if path and path.exists():
-                return openvino.Core().read_model(path)
+        path = folder and folder / 'embedded' / f'{self._digest}_{batch}x{width}x{height}.xml'
+        graph = load_graph(path) if path is not None else None
+        if graph is not None:
+            return graph
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', torch.jit.TracerWarning)    # shape checks are for Python alone
             graph = openvino.convert_model(self.model, example_input=example, input=[tuple(example.shape)])
-        if path is None:
-            return graph
-        # a folder that cannot be written to, or is full, costs the next start its time
-        with contextlib.suppress(OSError, RuntimeError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f'{path.stem}.{os.getpid()}.xml')
-            openvino.save_model(graph, part, compress_to_fp16=False)
-            part.with_suffix('.bin').replace(path.with_suffix('.bin'))
-            part.replace(path)
+        if path is not None:
+            keep_graph(graph, path, most=KEPT)
         return graph
-
-
-def cache_folder() -> Path | None:
-    """Return where exported graphs are kept, None for a user without a home.
-
-    It is ``$XDG_CACHE_HOME/vla_attention``, where that is an absolute path, or ``~/.cache/vla_attention``.
-    """
-    root = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    try:
-        return (root if root.is_absolute() else Path.home() / '.cache') / 'vla_attention'
-    except RuntimeError:
-        return None
-
-
-def import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, which would send what it is used for over the network.
-
-    :raises ImportError: it is not installed.
-    """
-    sys.modules.setdefault('openvino_telemetry', None)      # type: ignore[arg-type]  # importing it fails
-    import openvino
-    return openvino
 
 
 def cpu_capabilities() -> list[str]:
