@@ -32,6 +32,7 @@ from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
 from vla_attention.stream import StreamAttention
+from vla_attention.threads import cores
 from vla_attention.vision.engine import ENGINES, PRECISIONS
 from vla_attention.vision.image import model_size
 from vla_attention.vision.saliency import saliency
@@ -56,8 +57,9 @@ SETTINGS = (
     Setting('compile_model', False, 'Compile a hub model: faster after a slow first image.', when=CONFIGURE),
     Setting('engine', 'auto', 'What runs the image part on a CPU; auto: OpenVINO where it is installed (not '
             'for siglip and grounding_dino).', choices=ENGINES, when=CONFIGURE),
-    Setting('threads', 0, 'CPU threads for the backend; 0: as many as torch takes by itself.',
-            low=0, high=256, when=CONFIGURE),
+    Setting('threads', 0, 'CPU threads for the backend; 0: half of the cores for the embedded model, which '
+            'looks while other nodes work; as many as torch takes for a hub model.', low=0, high=256,
+            when=CONFIGURE),
     Setting('looks', 8, 'Candidates of each phrase that the embedded model looks at again from near; 0: '
             'none, which is faster.', low=0, high=32, when=CONFIGURE),
     Setting('relooks', 1, 'Candidates of each phrase, among those that were looked at in an image before and '
@@ -209,8 +211,8 @@ class AttentionNode(ImageNode):
         if own:
             options['looks'] = self.parameters['looks']
             options['relooks'] = self.parameters['relooks'] if self.parameters['relooks'] >= 0 else None
-        if self.parameters['threads'] and own:
-            options['threads'] = self.parameters['threads']  # of its engine, which need not be torch
+            # of its engine, which need not be torch
+            options['threads'] = self.parameters['threads'] or max(1, cores() // 2)
         return make_backend(name, **options)
 
     # ---- input

@@ -1,13 +1,14 @@
-"""Memory for images is kept for the next image, not given back to the system for a third of a moment."""
+"""Memory for images is kept for the next image, not given back to the system in between."""
 
 from __future__ import annotations
 
 import ctypes
 
 # mallopt(3) of glibc
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGEST = 4 << 20   # bytes: a colour image of 1280x720 has 2.8 MB
 SPARE = 32 << 20    # bytes that may lie free at the end of the heap
+ARENAS = 2          # heaps of a process; as glibc comes, each of a middleware's dozen threads gets its own
 
 
 def keep_image_memory() -> bool:
@@ -20,4 +21,5 @@ def keep_image_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is None:     # musl, macOS
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST)) and bool(mallopt(M_TRIM_THRESHOLD, SPARE))
+    told = ((M_MMAP_THRESHOLD, LARGEST), (M_TRIM_THRESHOLD, SPARE), (M_ARENA_MAX, ARENAS))
+    return all([mallopt(what, value) for what, value in told])
