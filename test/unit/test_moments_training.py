@@ -14,8 +14,9 @@ if not (ROOT / 'training' / 'episodes').exists():
     pytest.skip('training/ comes with the source checkout', allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
+from training.episodes.camera import random_camera  # noqa: E402
 from training.episodes.episode import drawn_episode  # noqa: E402
-from training.episodes.script import TASKS, ScriptWriter  # noqa: E402
+from training.episodes.script import TASKS, ScriptWriter, write_script  # noqa: E402
 from training.moments.dataset import tokenize  # noqa: E402
 from training.moments.measure import Tally, edit_score, event_counts, overlap_counts  # noqa: E402
 from training.moments.train import mirror  # noqa: E402
@@ -50,6 +51,20 @@ def test_grasps_and_releases_are_where_the_phases_change():
     times = np.array([grasp - 0.01, grasp + 0.01, release - 0.01, release + 0.01])
     before, after, placing, _ = script.play(times)
     assert (before.phase, after.phase, placing.phase) == ('grasp', 'move', 'place')
+
+
+def test_the_camera_sees_the_work_and_large_enough():
+    seen, pixels = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        script = write_script(rng)
+        in_view = np.vstack([script.objects[:1], script.destination[None]])
+        thing = float(np.sort(script.sizes[0])[1])
+        camera = random_camera(rng, (264, 204), in_view, script.way(), thing)
+        seen.append(camera.sees(script.way()).mean())
+        pixels.append(thing * camera.focal / camera.project(in_view[0])[1][0])
+    # nobody could say what a tool does that is out of view, or with a thing of a few pixels
+    assert np.mean(seen) > 0.96 and np.mean(np.array(pixels) > 0.025 * 264) > 0.97
 
 
 def test_an_episode_is_the_same_each_time():

@@ -54,7 +54,7 @@ class BulletScene:
         in_view = np.vstack(
             [script.objects[:1], script.destination[None], script.destination[None] + [0, 0, 0.15]]
         )
-        self.camera = random_camera(rng, SIZE, in_view)
+        self.camera = random_camera(rng, SIZE, in_view, script.way(), float(np.sort(script.sizes[0])[1]))
         self.light = rng.normal(0, 1, 3) * [1, 1, 0] + [0, 0, rng.uniform(1, 3)]
         self.behind = self._photo(photos)
         self.noise, self.quality = rng.uniform(0, 6), int(rng.integers(40, 95))

@@ -36,14 +36,15 @@ class DrawnScene:
         cutouts: Sequence[np.ndarray] = (),
     ) -> None:
         self.rng, self.script = rng, script
-        long_side = 216
+        long_side = 240
         aspect = float(rng.choice([4 / 3, 16 / 9, 1.25, 1.0], p=[0.45, 0.35, 0.12, 0.08]))
         self.inner = (long_side, round(long_side / aspect))
         size = (self.inner[0] + 2 * MARGIN, self.inner[1] + 2 * MARGIN)
         in_view = np.vstack(
             [script.objects[:1], script.destination[None], script.destination[None] + [0, 0, 0.1]]
         )
-        self.camera = random_camera(rng, size, in_view)
+        thing = float(np.sort(script.sizes[0])[1])
+        self.camera = random_camera(rng, size, in_view, script.way(), thing)
         self.worker = Worker(rng, human)
         self.things = [Thing(rng, size, cutouts) for size in script.sizes]
         self.receiver = Worker(rng, human=rng.random() < 0.8) if script.receiver else None

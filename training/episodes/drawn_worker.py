@@ -33,9 +33,12 @@ class Worker:
         skin[1], skin[2] = skin[0] * rng.uniform(0.65, 0.8), skin[0] * rng.uniform(0.5, 0.68)
         self.colours = [random_colour(rng, grey=0.6) for _ in range(3)]
         self.tool_colour = skin if human else random_colour(rng, grey=0.7)
-        self.palm = rng.uniform(0.03, 0.06)
+        self.palm = rng.uniform(0.03, 0.06) if human else rng.uniform(0.04, 0.1)
         self.finger = rng.uniform(0.04, 0.09)
         self.width = rng.uniform(0.05, 0.1)
+        self.radius = rng.uniform(0.009, 0.013) if human else rng.uniform(0.008, 0.018)
+        self.bands = int(rng.integers(0, 5))    # rings, seams and labels on each link
+        self.band_colour = random_colour(rng, grey=0.6)
         self.yaw = rng.uniform(0, math.pi)
         self.lean = rng.normal(0, 0.15 if not human else 0.5, 2)
         self.body = human and rng.random() < 0.75
@@ -81,7 +84,12 @@ class Worker:
                 canvas, camera, self.base * [1, 1, 0], self.base, self.thick[0] * 1.3, self.colours[2]
             )
         for number, (first, second) in enumerate(pairwise(joints)):
-            self._capsule(canvas, camera, first, second, self.thick[min(number, 1)], self.colours[number])
+            thick = self.thick[min(number, 1)]
+            self._capsule(canvas, camera, first, second, thick, self.colours[number])
+            for band in range(self.bands):
+                share = (band + 0.7) / (self.bands + 0.5)
+                self._capsule(canvas, camera, first + (second - first) * share,
+                              first + (second - first) * (share + 0.05), thick * 0.9, self.band_colour)
             self._capsule(canvas, camera, second, second, self.thick[min(number, 1)] * 1.15, self.colours[2])
         gap = side * self.width / 2 * (0.25 + 0.75 * state.opening)
         order = sorted(
@@ -94,11 +102,11 @@ class Worker:
             if number == 1 and not above and thing is not None:
                 thing[0].draw(canvas, camera, thing[1], thing[2])
             bend = knuckles + offset * 1.1
-            radius = 0.011 if self.human else 0.009
-            self._capsule(canvas, camera, bend, state.tool + offset, radius, self.tool_colour)
+            self._capsule(canvas, camera, bend, state.tool + offset, self.radius, self.tool_colour)
             if self.human:
                 self._capsule(
-                    canvas, camera, bend, state.tool + offset * 0.7 + axis * 0.02, radius, self.tool_colour
+                    canvas, camera, bend, state.tool + offset * 0.7 + axis * 0.02, self.radius,
+                    self.tool_colour
                 )
         self._capsule(
             canvas,

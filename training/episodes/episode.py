@@ -68,9 +68,9 @@ def frame_times(rng: np.random.Generator, duration: float) -> tuple[np.ndarray, 
 def crop_start(rng: np.random.Generator, script: Script) -> float:
     """Return where the camera starts to run: mostly at the start or in the approach, else in the middle."""
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.6:
         return 0.0
-    if kind > 0.8:
+    if kind > 0.9:
         return float(rng.uniform(0, 0.6) * script.duration)
     early = 0.0
     for segment in script.segments:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 TASKS = ('pick', 'pick_place', 'stack', 'pour', 'push', 'missed', 'dropped', 'hand_over', 'nothing')
-TASK_SHARES = (0.12, 0.36, 0.08, 0.08, 0.06, 0.1, 0.07, 0.07, 0.06)
+TASK_SHARES = (0.15, 0.42, 0.08, 0.07, 0.05, 0.1, 0.05, 0.03, 0.05)
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,10 @@ class Script:
     def duration(self) -> float:
         """Return the length of the episode in seconds."""
         return sum(segment.duration for segment in self.segments)
+
+    def way(self, count: int = 40) -> np.ndarray:
+        """Return (count, 3) where the tool is at times spread evenly over the episode."""
+        return np.array([state.tool for state in self.play(np.linspace(0, self.duration - 1e-3, count))])
 
     def release_time(self) -> float:
         """Return when the last object was let go, infinity where none was."""
@@ -126,7 +130,7 @@ class ScriptWriter:
         rng: np.random.Generator,
         task: str,
         *,
-        reach: float = 0.3,
+        reach: float | None = None,
         fast: bool = False,
         slow: bool = False,
         home: np.ndarray | None = None,
@@ -134,7 +138,7 @@ class ScriptWriter:
     ) -> None:
         """Prepare one script.
 
-        :param reach: objects lie within so many metres of the origin.
+        :param reach: objects lie within so many metres of the origin; random when None.
         :param fast: move like a human hand.
         :param slow: creep, as arms do that plan each step.
         :param home: where the tool starts and returns to; random when None.
@@ -144,15 +148,17 @@ class ScriptWriter:
         low, high = (0.3, 1.7) if fast else (0.012, 0.05) if slow else (0.035, 0.5)
         self.speed = math.exp(rng.uniform(math.log(low), math.log(high)))
         self.pace = float(np.clip(0.25 / self.speed, 0.25, 2.5)) ** 0.6  # slow arms dwell longer
-        self.reach = reach
+        self.reach = rng.uniform(0.16, 0.3) if reach is None else reach
         number = 3 if sizes is None else len(sizes)
-        self.sizes = rng.uniform(0.03, 0.09, (number, 3)) if sizes is None else sizes
+        self.sizes = rng.uniform(0.035, 0.11, (number, 3)) if sizes is None else sizes
         places = self._places(number)
         objects = np.column_stack([places[:-1], self.sizes[:, 2] / 2])
         if home is None:
             angle = rng.uniform(0, 2 * math.pi)
-            far = rng.uniform(0.05, 0.5)
-            home = np.array([far * math.cos(angle), far * math.sin(angle), rng.uniform(0.12, 0.5)])
+            # most wait where the camera sees them
+            far, high = (0.5, 0.5) if rng.random() < 0.25 else (self.reach, 0.34)
+            far = rng.uniform(0.05, far)
+            home = np.array([far * math.cos(angle), far * math.sin(angle), rng.uniform(0.12, high)])
         self.home = home
         self.script = Script(task, home.copy(), objects, self.sizes, np.array([*places[-1], 0.0]))
         self.tool, self.clock = home.copy(), 0.0
@@ -162,7 +168,7 @@ class ScriptWriter:
         places: list[np.ndarray] = []
         while len(places) <= number:
             place = self.rng.uniform(-self.reach, self.reach, 2)
-            if all(np.hypot(*(place - other)) > 0.13 for other in places):
+            if all(np.hypot(*(place - other)) > 0.11 for other in places):
                 places.append(place)
         return np.array(places)
 
