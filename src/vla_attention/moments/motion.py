@@ -159,8 +159,10 @@ class MotionTracker:
 
 def _difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the largest difference over the channels, less what the whole image changed (exposure)."""
-    exposure = np.median((image[::4, ::4] - other[::4, ::4]).reshape(-1, 3), axis=0)
-    red, green, blue = cv2.split(cv2.absdiff(cv2.subtract(image, (*exposure.tolist(), 0.0)), other))
+    difference = image - other
+    exposure = np.median(difference[::4, ::4].reshape(-1, 3), axis=0)
+    red, green, blue = (np.abs(layer - float(level)) for layer, level in zip(cv2.split(difference), exposure,
+                                                                             strict=True))
     return cv2.max(cv2.max(red, green), blue)
 
 
