@@ -8,35 +8,35 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from training.effect.features import (
-    CHANNELS_KEPT,
-    RAW,
     SIZE,
     Example,
     Projection,
+    backbone_features,
     load_backbone,
     make_example,
-    raw_cells,
-    read_examples,
+    read_features,
     vocabulary,
 )
 from training.effect.model import READOUTS, Chooser
-from training.effect.train import CROWDED, LONG, SHORT, SIMPLE, Choice, test, train
+from training.effect.train import CROWDED, LONG, SHORT, SIMPLE, Choice, stack, test, train
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / 'training' / 'effect' / 'cache'
 RESULTS = ROOT / 'training' / 'effect' / 'results'
+FITTED = 300        # scenes that the features' projection is fitted on
 GROUPS: tuple[tuple[str, Callable[[Choice], bool]], ...] = (
     ('accuracy', lambda choice: True),
     ('simple', lambda choice: choice.things <= SIMPLE),
@@ -79,12 +79,15 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     backbone = load_backbone()
     counts = (options.train_scenes, options.test_scenes)
     raw = [
-        read_examples(folder, backbone, count, CACHE / f'{folder.name}.pt')
+        read_features(folder, backbone, count, CACHE / f'{folder.name}.pt')
         for folder, count in zip(folders, counts, strict=True)
     ]
-    projection = Projection.fit(torch.cat([cells for cells, _ in raw[0]]).float())
+    fitted = [features for features, _ in raw[0][:FITTED]]
+    projection = Projection.fit(*(torch.cat([each.flatten(0, 1) for each in stride]).float()
+                                  for stride in zip(*fitted, strict=True)))
     learned, held_out = (
-        [example for cells, scene in part if (example := make_example(cells, scene, projection)) is not None]
+        [example for features, scene in part
+         if (example := make_example(features, scene, projection)) is not None]
         for part in raw
     )
     del raw
@@ -192,17 +195,17 @@ def _time_frames(readout: str, words: int, frames: int) -> dict[str, float]:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     backbone, model = load_backbone(), Chooser(readout, words + 2).eval()
-    projection = Projection(torch.zeros(RAW), torch.randn(RAW, CHANNELS_KEPT))
+    projection = Projection.random()
     corner = torch.rand(8, 2) * 0.8
     example = Example(torch.zeros(0), torch.cat([corner, corner + 0.15], dim=1), ())
-    phrase = torch.randint(2, words, (1, 5))
+    phrase = [torch.randint(2, words, (1, 5))]
     seeing, choosing = [], []
     for _ in range(frames):
         image = rng.integers(0, 255, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
         begin = time.perf_counter()
-        cells = projection(raw_cells(backbone, image))
+        cells = projection(*backbone_features(backbone, image))
         middle = time.perf_counter()
-        model(cells, example.boxes, phrase)
+        model(*stack([replace(example, cells=cells)], phrase))
         end = time.perf_counter()
         seeing.append((middle - begin) * 1000)
         choosing.append((end - middle) * 1000)
@@ -210,7 +213,7 @@ def _time_frames(readout: str, words: int, frames: int) -> dict[str, float]:
     return {
         'backbone_ms': float(np.percentile(seeing, 10)),
         'readout_ms': float(np.percentile(choosing, 10)),
-        'memory_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        'memory_mb': psutil.Process().memory_info().rss / 2**20,
     }
 
 

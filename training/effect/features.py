@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+from tqdm import tqdm
 
 from training.scenes.dataset import load_scene, read_labels
 from training.scenes.scene import Scene
@@ -20,10 +20,10 @@ from vla_attention.grounding.embedded_model import load_model
 from vla_attention.vision.backbone import CHANNELS, STRIDE, EfficientNetLite0
 
 SIZE = (320, 256)           # width and height that the backbone sees
-GRID = (SIZE[1] // STRIDE, SIZE[0] // STRIDE)   # rows and columns of cells
+COARSE = (SIZE[1] // STRIDE, SIZE[0] // STRIDE)     # rows and columns at stride 32
+GRID = (2 * COARSE[0], 2 * COARSE[1])           # of the patches of 16x16 pixels that readouts see
 CELLS = GRID[0] * GRID[1]
-RAW = CHANNELS[32] + 4 * CHANNELS[16]           # a cell of stride 32 with its four of stride 16
-CHANNELS_KEPT = 256
+CHANNELS_KEPT = 256                             # of a patch: those of stride 16, the rest of stride 32
 _WORD = re.compile(r'[0-9a-z]+|[가-힣]+')
 
 
@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Example:
-    """One scene: ``cells`` (CELLS, C) float32, candidates' ``boxes`` (N, 4) in 0..1, and what is asked."""
+    """One scene: ``cells`` (CELLS, C) float16, candidates' ``boxes`` (N, 4) in 0..1, and what is asked."""
 
     cells: Tensor
     boxes: Tensor
@@ -58,33 +58,47 @@ def as_input(image: np.ndarray) -> Tensor:
 
 
 @torch.no_grad()
-def raw_cells(backbone: EfficientNetLite0, image: np.ndarray) -> Tensor:
-    """Return the features of an image's cells, (CELLS, RAW) float32."""
+def backbone_features(backbone: EfficientNetLite0, image: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return the features of an image at stride 32, (rows, columns, C) float32, and at stride 16."""
     _, fine, coarse = backbone(as_input(image))
-    stacked = torch.cat([coarse, functional.pixel_unshuffle(fine, 2)], dim=1)
-    return stacked[0].flatten(1).T
+    return coarse[0].permute(1, 2, 0), fine[0].permute(1, 2, 0)
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Principal components of the cells, fitted on training scenes alone and the same for every readout."""
+    """What makes patches of features: fitted on training scenes alone and the same for every readout.
+
+    Stride 32 gives its principal components, repeated for the four patches of a cell; stride 16 is as it is
+    but for its scale.
+    """
 
     mean: Tensor
     basis: Tensor
+    fine_mean: Tensor
+    fine_scale: Tensor
 
-    def __call__(self, cells: Tensor) -> Tensor:
-        """Return (..., CHANNELS_KEPT) for cells (..., RAW)."""
-        return (cells - self.mean) @ self.basis
+    def __call__(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """Return (CELLS, CHANNELS_KEPT) of the two features of :func:`backbone_features`."""
+        reduced = (coarse - self.mean) @ self.basis
+        wide = reduced.repeat_interleave(2, 0).repeat_interleave(2, 1)
+        return torch.cat([wide, (fine - self.fine_mean) * self.fine_scale], dim=-1).flatten(0, 1)
 
     @classmethod
-    def fit(cls, cells: Tensor) -> Projection:
-        """Fit on cells (N, RAW)."""
-        mean = cells.mean(0)
-        centred = cells - mean
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(cells))
-        basis = vectors[:, -CHANNELS_KEPT:]
-        scale = values[-CHANNELS_KEPT:].clamp_min(1e-6).sqrt()
-        return cls(mean, basis / scale.mean())
+    def fit(cls, coarse: Tensor, fine: Tensor) -> Projection:
+        """Fit on features (N, C) of both strides."""
+        mean = coarse.mean(0)
+        centred = coarse - mean
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(coarse))
+        kept = CHANNELS_KEPT - fine.shape[1]
+        scale = values[-kept:].clamp_min(1e-6).sqrt()
+        return cls(mean, vectors[:, -kept:] / scale.mean(), fine.mean(0), 1 / fine.std().clamp_min(1e-6))
+
+    @classmethod
+    def random(cls) -> Projection:
+        """Return one that was fitted on nothing, to time it."""
+        kept = CHANNELS_KEPT - CHANNELS[16]
+        return cls(torch.zeros(CHANNELS[32]), torch.randn(CHANNELS[32], kept), torch.zeros(CHANNELS[16]),
+                   torch.ones(()))
 
 
 def tokenize(text: str) -> tuple[str, ...]:
@@ -92,26 +106,31 @@ def tokenize(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
-def read_examples(folder: Path, backbone: EfficientNetLite0, count: int,
-                  cache: Path) -> list[tuple[Tensor, Scene]]:
-    """Return (cells (CELLS, RAW) float16, scene) of the first scenes of a folder.
+def read_features(folder: Path, backbone: EfficientNetLite0, count: int,
+                  cache: Path) -> list[tuple[tuple[Tensor, Tensor], Scene]]:
+    """Return (features at strides 32 and 16, float16, scene without its pictures) of a folder's first scenes.
 
-    :param cache: a file that keeps the cells of scenes seen before, by seed.
+    :param cache: a file that keeps the features of scenes seen before, by seed.
     """
-    known: dict[int, Tensor] = torch.load(cache, weights_only=True) if cache.exists() else {}
+    known: dict[int, tuple[Tensor, Tensor]] = torch.load(cache, weights_only=True) if cache.exists() else {}
     found, begun = [], len(known)
-    for record in islice(read_labels(folder), count):
+    for record in tqdm(list(islice(read_labels(folder), count)), desc=f'features of {folder.name}',
+                       disable=None):
         scene = load_scene(folder, record)
         if scene.seed not in known:
-            known[scene.seed] = raw_cells(backbone, scene.image).half()
-        found.append((known[scene.seed], scene))
+            coarse, fine = backbone_features(backbone, scene.image)
+            known[scene.seed] = (coarse.half(), fine.half())
+        # what is needed of the pictures later is their size
+        nothing = np.broadcast_to(np.uint8(0), scene.image.shape)
+        pictures = {'image': nothing, 'instances': nothing[..., 0], 'depth': nothing[..., 0]}
+        found.append((known[scene.seed], replace(scene, **pictures)))
     if len(known) > begun:
         cache.parent.mkdir(parents=True, exist_ok=True)
         torch.save(known, cache)
     return found
 
 
-def make_example(cells: Tensor, scene: Scene, projection: Projection) -> Example | None:
+def make_example(features: tuple[Tensor, Tensor], scene: Scene, projection: Projection) -> Example | None:
     """Make an example; None where there is nothing to choose between or nothing asked."""
     objects = scene.objects
     index = {entry.id: number for number, entry in enumerate(objects)}
@@ -122,7 +141,8 @@ def make_example(cells: Tensor, scene: Scene, projection: Projection) -> Example
                   for language, text in (('en', phrase.text_en), ('ko', phrase.text_ko)))
     if len(objects) < 2 or not asked:
         return None
-    return Example(projection(cells.float()), boxes / torch.tensor([width, height, width, height]), asked)
+    cells = projection(*(each.float() for each in features)).half()
+    return Example(cells, boxes / torch.tensor([width, height, width, height]), asked)
 
 
 def vocabulary(examples: Iterable[Example]) -> dict[str, int]:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from training.effect.features import Asked, Example
 from training.effect.model import Chooser
 
 BATCH = 4               # scenes a step
 LEARNING_RATE = 2e-3
+NOTHING = -100          # target of a phrase that only fills a batch up
 CROWDED, SIMPLE = 7, 4  # at least, at most so many things in view
 LONG, SHORT = 5, 3      # at least, at most so many words
 
@@ -47,8 +49,8 @@ def train(readout: str, examples: Sequence[Example], words: dict[str, int], *, e
     for _ in range(epochs):
         order = rng.permutation(len(examples))
         for start in range(0, len(examples) // BATCH * BATCH, BATCH):
-            losses = [_loss(model, examples[index], numbers[index]) for index in order[start:start + BATCH]]
-            loss = torch.stack(losses).mean()
+            batch = order[start:start + BATCH]
+            loss = _loss(model, [examples[index] for index in batch], [numbers[index] for index in batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -62,7 +64,7 @@ def test(model: Chooser, examples: Sequence[Example], words: dict[str, int]) -> 
     """Answer every phrase."""
     choices = []
     for example in examples:
-        best = model(example.cells, example.boxes, encode(example.asked, words)).argmax(1).tolist()
+        best = model(*stack([example], [encode(example.asked, words)])).argmax(-1)[0].tolist()
         count = len(example.boxes)
         choices += [Choice(answer == asked.target, 1 / count, count, asked)
                     for answer, asked in zip(best, example.asked, strict=True)]
@@ -79,6 +81,21 @@ def encode(asked: Sequence[Asked], words: dict[str, int], most: int = 16) -> Ten
     return numbers
 
 
-def _loss(model: Chooser, example: Example, words: Tensor) -> Tensor:
-    targets = torch.tensor([asked.target for asked in example.asked])
-    return functional.cross_entropy(model(example.cells, example.boxes, words), targets)
+def stack(examples: Sequence[Example], words: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return cells, boxes, which of those are, and words of scenes as one batch, filled up with zeros."""
+    boxes = pad_sequence([example.boxes for example in examples], batch_first=True)
+    counts = torch.tensor([len(example.boxes) for example in examples])
+    phrases, longest = max(len(each) for each in words), max(each.shape[1] for each in words)
+    numbers = torch.zeros(len(words), phrases, longest, dtype=torch.int64)
+    for filled, given in zip(numbers, words, strict=True):
+        filled[:len(given), :given.shape[1]] = given
+    return (torch.stack([example.cells for example in examples]).float(), boxes,
+            torch.arange(boxes.shape[1]) < counts[:, None], numbers)
+
+
+def _loss(model: Chooser, examples: Sequence[Example], words: Sequence[Tensor]) -> Tensor:
+    scores = model(*stack(examples, words))
+    targets = torch.full(scores.shape[:2], NOTHING)
+    for row, example in zip(targets, examples, strict=True):
+        row[:len(example.asked)] = torch.tensor([asked.target for asked in example.asked])
+    return functional.cross_entropy(scores.flatten(0, 1), targets.flatten(), ignore_index=NOTHING)
