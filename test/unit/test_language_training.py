@@ -19,10 +19,12 @@ from training.language.sample import Word, link, mark, say, write
 from training.language.train import keep, losses, train
 from training.language.weigh import occlusion_weights
 from vla_attention.language import InstructionParser
+from vla_attention.language.characters import encode, pieces_of
 from vla_attention.language.instruction import HEADS
 from vla_attention.language.network import LanguageNetwork
-from vla_attention.language.parser import WEIGHTS
+from vla_attention.language.parser import WEIGHTS, piece_tensors
 from vla_attention.language.spans import spans_of
+from vla_attention.language.traced import TracedNetwork
 
 
 def test_samples_are_whole_and_the_same_for_a_seed():
@@ -133,6 +135,31 @@ def test_one_text_takes_another_way_to_the_same_numbers():
             fast = network(network.characters(batch.characters), None, batch.bounds, batch.piece)
         for name in ('labels', 'avoid', 'kind', 'attention', 'weights'):
             torch.testing.assert_close(getattr(fast, name), getattr(slow, name), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize('text', ['x', '컵', 'put the cup on the table', 'take it and ' * 60, 'a' * 300,
+                                  'a ' * 1000, ''.join(chr(0xAC00 + index) for index in range(2000))])
+def test_the_recorded_network_is_the_network_for_texts_of_any_length(text):
+    torch.manual_seed(0)
+    network = LanguageNetwork(hidden_dim=32).eval()
+    traced = TracedNetwork(network)
+    text = text.strip()
+    characters = torch.from_numpy(encode(text)).unsqueeze(0)
+    bounds, piece = piece_tensors(pieces_of(text, [False] * len(text)), len(text))
+    with torch.inference_mode():
+        states, cut = traced.read(characters)
+        wanted = network.characters(characters)
+        torch.testing.assert_close(states, wanted)
+        torch.testing.assert_close(cut, network.cut(wanted))
+        given = traced.attend(states, bounds.unsqueeze(0), piece.unsqueeze(0))
+        right = network(wanted, None, bounds.unsqueeze(0), piece.unsqueeze(0))
+    for name in ('labels', 'avoid', 'kind', 'attention', 'weights'):
+        torch.testing.assert_close(getattr(given, name), getattr(right, name))
+
+
+def test_a_network_in_training_is_not_recorded():
+    with pytest.raises(ValueError, match='evaluation'):
+        TracedNetwork(LanguageNetwork(hidden_dim=32))
 
 
 def test_what_is_kept_for_one_text_follows_the_weights():

@@ -22,6 +22,7 @@ from vla_attention.language.spans import (
     whole_pieces,
 )
 from vla_attention.language.steps import make_steps
+from vla_attention.language.traced import TracedNetwork
 from vla_attention.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[1] / 'weights' / 'language.safetensors'
@@ -52,6 +53,8 @@ class InstructionParser:
         self.network = LanguageNetwork()
         self.network.load_state_dict(load_file(str(WEIGHTS if weights is None else weights)))
         self.network.eval()
+        with one_thread():
+            self._traced = TracedNetwork(self.network)
 
     def parse(self, text: str) -> Instruction:
         """Take a command apart.
@@ -80,12 +83,12 @@ class InstructionParser:
     @torch.inference_mode()
     def _attend(self, text: str, language: str) -> Instruction:
         characters = torch.from_numpy(encode(text)).unsqueeze(0)
-        states = self.network.characters(characters)
-        cut = self.network.cut(states)[0].double().numpy().copy()
+        states, starts = self._traced.read(characters)
+        cut = starts[0].double().numpy().copy()
         cut[certain_cuts(text)] = CERTAIN
         pieces = pieces_of(text, (cut > 0).tolist())
         bounds, piece = piece_tensors(pieces, len(text))
-        answer = self.network(states, None, bounds.unsqueeze(0), piece.unsqueeze(0))
+        answer = self._traced.attend(states, bounds.unsqueeze(0), piece.unsqueeze(0))
         kind = int(answer.kind[0].argmax())
         if kind:
             return Instruction(text, language if kind == 2 else '',
