@@ -14,6 +14,7 @@ import zlib
 from urllib.parse import urlsplit
 
 MOST_BYTES = 64 * 2**20     # of an answer, unpacked: maps of 32 phrases are a tenth of it
+ENDING = 0.1                # seconds that a request that was given up may take to end; 1 ms as a rule
 
 
 class RemoteError(RuntimeError):
@@ -53,14 +54,17 @@ class Link:
         :param timeout: seconds from now in which it returns or raises, whatever the network does.
         :raises RemoteError: nothing came in time, or something else than an answer.
         """
-        if self._late is not None and self._late.is_alive():
-            raise RemoteError(f'{self.url}: the request before has not ended (is the name {self._host} being '
-                              'looked up?)')
+        deadline = time.monotonic() + timeout
+        if self._late is not None:
+            self._late.join(min(timeout, ENDING))
+            if self._late.is_alive():
+                raise RemoteError(f'{self.url}: no answer in time: the request before has not ended (is the '
+                                  f'name {self._host} being looked up?)')
         self._late = None
-        exchange = _Exchange(self, path, body, content_type, time.monotonic() + timeout)
+        exchange = _Exchange(self, path, body, content_type, deadline)
         thread = threading.Thread(target=exchange.run, name='remote-link', daemon=True)
         thread.start()
-        thread.join(timeout)
+        thread.join(max(0.0, deadline - time.monotonic()))
         if thread.is_alive():
             self._late = thread
             exchange.give_up()
