@@ -14,7 +14,7 @@ head how far words are apart (Raffel et al., "Exploring the Limits of Transfer L
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,28 +49,11 @@ class Answer:
     weights: Tensor     # (B, T), 0..1
 
 
-class _Kept:
-    """A tensor that is made from parameters, and made again after they changed."""
-
-    def __init__(self, make: Callable[[Sequence[Tensor]], Tensor]) -> None:
-        self._make = make
-        self._state: tuple | None = None
-        self._made = torch.empty(0)
-
-    def of(self, parameters: Sequence[Tensor]) -> Tensor:
-        """Return what is made from the parameters; without gradients."""
-        state = tuple((part.data_ptr(), part._version, part.dtype) for part in parameters)
-        if state != self._state:
-            self._state, self._made = state, self._make([part.detach() for part in parameters])
-        return self._made
-
-
 class Neighbours(nn.Conv1d):
     """A convolution along a sequence whose channels come last, and a GELU."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__(channels, channels, kernel, padding=kernel // 2)
-        self._matrix = _Kept(lambda parts: parts[0].permute(2, 1, 0).flatten(0, 1).contiguous())
 
     def forward(self, states: Tensor, real: Tensor | None = None) -> Tensor:
         """(B, L, channels) -> the same; what pads, (B, L) not ``real``, counts as zero."""
@@ -78,13 +61,14 @@ class Neighbours(nn.Conv1d):
             states = states * real.unsqueeze(-1)
         if len(states) > 1 or torch.is_grad_enabled():
             return functional.gelu(super().forward(states.transpose(1, 2))).transpose(1, 2)
-        # of one text every window lies in memory as it is: one product, nothing is copied
+        # of one text every window lies in memory as it is: one product; the recorded network keeps the matrix
         count, channels = states.shape[1:]
         reach, = self.kernel_size
         padded = functional.pad(states[0], (0, 0, reach // 2, reach // 2))
         windows = padded.as_strided((count, reach * channels), (channels, 1))
+        matrix = self.weight.permute(2, 1, 0).flatten(0, 1).contiguous()
         assert self.bias is not None
-        return functional.gelu(torch.addmm(self.bias, windows, self._matrix.of([self.weight]))).unsqueeze(0)
+        return functional.gelu(torch.addmm(self.bias, windows, matrix)).unsqueeze(0)
 
 
 class CharacterEncoder(nn.Module):
@@ -98,13 +82,12 @@ class CharacterEncoder(nn.Module):
         self.convolutions = nn.ModuleList(Neighbours(hidden_dim, kernel) for kernel in kernels)
         self.offsets: Tensor
         self.register_buffer('offsets', torch.tensor([0, *tables[:-1]]).cumsum(0), persistent=False)
-        self._table = _Kept(lambda parts: torch.cat(list(parts)))
 
     def forward(self, characters: Tensor) -> Tensor:
         """(B, L, FEATURES) int64 -> (B, L, hidden_dim)."""
         single = len(characters) == 1 and not torch.is_grad_enabled()
         if single:      # one text holds no pads
-            tables = self._table.of([embedding.weight for embedding in self._embeddings()])
+            tables = torch.cat([embedding.weight for embedding in self._embeddings()])
             states = functional.embedding_bag(characters[0] + self.offsets, tables, mode='sum').unsqueeze(0)
         else:
             first, *others = self._embeddings()
