@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vla_attention.grounding.backend import BackendError
 from vla_attention.grounding.hub_graphs import KEPT, graph_path
 from vla_attention.vision.engine import ENGINES, cpu_capabilities
-from vla_attention.vision.graphs import import_openvino, keep_graph, load_graph
+from vla_attention.vision.graphs import graph_at, import_openvino
 
 PRECISIONS = ('auto', 'bf16', 'f32')
 _OPENVINO_DTYPES = ('auto', 'float32', 'bfloat16')     # float16 it has on GPUs alone
@@ -111,13 +111,8 @@ class OpenVinoEncoder:
         self._compiled[shape] = compiled.create_infer_request()
 
     def _graph(self, shape: tuple[int, ...]) -> Any:
-        path = graph_path(self.model, self.encode, shape)
-        graph = load_graph(path) if path is not None else None
-        if graph is None:
-            graph = export(self.model, self.encode, shape)
-            if path is not None:
-                keep_graph(graph, path, most=KEPT)
-        return graph
+        return graph_at(graph_path(self.model, self.encode, shape),
+                        lambda: export(self.model, self.encode, shape), most=KEPT)
 
 
 def export(model: nn.Module, encode: Callable[[Tensor], tuple[Tensor, ...]], shape: tuple[int, ...]) -> Any:

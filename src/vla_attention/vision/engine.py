@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vla_attention.vision.graphs import cache_folder, import_openvino, keep_graph, load_graph
+from vla_attention.vision.graphs import cache_folder, graph_at, import_openvino
 from vla_attention.vision.int8 import in_int8
 
 ENGINES = ('auto', 'torch', 'openvino')
@@ -126,15 +126,13 @@ class OpenVinoEngine:
         batch, _, height, width = example.shape
         folder = cache_folder()
         path = folder and folder / 'embedded' / f'{self._digest}_{batch}x{width}x{height}.xml'
-        graph = load_graph(path) if path is not None else None
-        if graph is not None:
-            return graph
+        return graph_at(path, lambda: self._export(example), most=KEPT)
+
+    def _export(self, example: Tensor) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', torch.jit.TracerWarning)    # shape checks are for Python alone
-            graph = openvino.convert_model(self.model, example_input=example, input=[tuple(example.shape)])
-        if path is not None:
-            keep_graph(graph, path, most=KEPT)
-        return graph
+            return import_openvino().convert_model(self.model, example_input=example,
+                                                   input=[tuple(example.shape)])
 
 
 def cpu_capabilities() -> list[str]:

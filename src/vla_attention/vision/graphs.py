@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,21 @@ def cache_folder() -> Path | None:
         return (root if root.is_absolute() else Path.home() / '.cache') / 'vla_attention'
     except RuntimeError:
         return None
+
+
+def graph_at(path: Path | None, export: Callable[[], Any], *, most: int) -> Any:
+    """Return the graph that is kept at a path, or else what ``export`` returns, which is kept there then.
+
+    :param path: None keeps nothing.
+    :param most: as in :func:`keep_graph`.
+    """
+    if path is None:
+        return export()
+    graph = load_graph(path)
+    if graph is None:
+        graph = export()
+        keep_graph(graph, path, most=most)
+    return graph
 
 
 def load_graph(path: Path) -> Any | None:
