@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from training.language.chooser import Chooser
 from training.language.english_phrases import destination, manner, noun_phrase, source
+from training.language.english_targets import targets
 from training.language.invent import english_noun
-from training.language.sample import Group, Word, link, mark, say
+from training.language.sample import Word, link, mark, say
 
 _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a class of verbs may look like
     'take': {'A T': 1.0},
@@ -43,7 +44,6 @@ _CLASSES = {
 
 
 _LEAVING = ('up', 'out', 'down', 'off')  # particles that go with a source
-_CONTROLLING = ('push', 'press', 'turn', 'rotat', 'pull', 'open', 'clos', 'hit')
 
 
 @dataclass
@@ -151,7 +151,7 @@ def _arrange(
             words += action
         elif slot == 'T':
             bare = not after or after == ['S'] if steady else False
-            part, named = _targets(choose, kind, verb, may_refer, post if bare or motional else 'clear')
+            part, named = targets(choose, kind, verb, may_refer, post if bare or motional else 'clear')
             words += part
         elif slot == 'P':
             part = say(particle)
@@ -216,100 +216,6 @@ def _shared(
         + say(choose.rng.choice(('and', 'and', 'and then', 'then')))
         + words[start:]
     )
-
-
-def _targets(
-    choose: Chooser, kind: str, verb: Word, may_refer: bool, post: str
-) -> tuple[list[Word], bool]:
-    """Return what a verb takes; ``post``: what may stand behind its noun."""
-    if may_refer and choose.chance(0.55):
-        pronoun = say(choose.word('pronouns'))
-        link(pronoun, 'argument', [verb])
-        return pronoun, False
-    key = 'nouns'
-    if kind in ('give', 'take', 'avoid') and post != 'clear' and choose.chance(0.03):
-        return _holding(choose, verb), True
-    if kind == 'act' and verb.text.startswith(_CONTROLLING):
-        key = choose.pick(nouns=4, controls=6)
-        if key == 'controls':  # "turn the knob to the right" tells how
-            post = 'still' if verb.text.startswith(('turn', 'rotat')) else 'any'
-    if kind == 'split':
-        post = choose.pick(clear=5, none=5)
-    liquid = {'pour': 0.7, 'take_from': 0.04}.get(kind, 0.0)
-    groups = [
-        _liquid(choose) if choose.chance(liquid) else noun_phrase(choose, post=post, key=key)
-    ]
-    while choose.chance(0.07) and len(groups) < 4:
-        groups.append(noun_phrase(choose, post='none', plain=0.5))
-    words: list[Word] = []
-    for index, group in enumerate(groups):
-        mark(group.words, 'target')
-        link([group.head], 'argument', [verb])
-        if index and index < len(groups) - 1:
-            words.append(Word(',', glue=True))
-        elif index:
-            if len(groups) > 2 and choose.chance(0.5):
-                words.append(Word(',', glue=True))
-            words += say(
-                choose.rng.choice(
-                    ('and', 'and', 'and', 'as well as', 'or', '&', 'and then', 'along with')
-                    if len(groups) == 2
-                    else ('and',)
-                )
-            )
-        words += group.all()
-    if len(groups) == 1 and kind != 'avoid' and choose.chance(0.035):
-        return _contrast(choose, words), True
-    return words, True
-
-
-def _holding(choose: Chooser, verb: Word) -> list[Word]:
-    """Return what holds other things: "the box with the apples"; no one takes a box with apples as a tool."""
-    group = noun_phrase(choose, depth=1, post='none', key='containers')
-    held = noun_phrase(choose, depth=2, post='none', key=choose.pick(food=3, toys=2, desk=2))
-    part = say('with') + held.all()
-    link([word for word in part if word.text not in ('the', 'a', 'an')], 'modifier', [group.head])
-    mark([*group.words, *part], 'target')
-    link([group.head], 'argument', [verb])
-    return [*group.lead, *group.words, *part]
-
-
-def _liquid(choose: Chooser) -> Group:
-    words = say(choose.noun('liquid'))
-    link(words[:-1], 'modifier', [words[-1]])
-    if choose.chance(0.35):
-        words = say('some' if choose.chance(0.4) else choose.word('amounts')) + words
-        link(words[:-1], 'modifier', [words[-1]])
-        return Group(words, words[-1])
-    if choose.chance(0.06):
-        words = say(choose.word('amounts_alone'))
-        link(words[:-1], 'modifier', [words[-1]])
-        return Group(words, words[-1])
-    return Group(words, words[-1], say(choose.rng.choice(('the', 'the', 'the', ''))))
-
-
-def _contrast(choose: Chooser, words: list[Word]) -> list[Word]:
-    """Add what is not meant: "the red cup, not the blue one"."""
-    other = noun_phrase(choose, depth=1, post='none')
-    mark(other.words, '', avoid=True)
-    how = choose.word('not_meant')
-    if how.startswith(','):
-        return [
-            *words,
-            Word(',', glue=True),
-            *say(how[1:]),
-            *other.all(),
-            *([Word(',', glue=True)] if choose.chance(0.2) else []),
-        ]
-    if choose.chance(0.2):
-        return [
-            *say('not'),
-            *other.all(),
-            *([Word(',', glue=True)] if choose.chance(0.5) else []),
-            *say('but'),
-            *words,
-        ]
-    return words + say(how) + other.all()
 
 
 def with_manner(
@@ -397,15 +303,15 @@ def prohibition(choose: Chooser) -> Clause:
         count = sum(word.text in ("don't", 'do', 'not', 'hands') for word in action[:-1])
     main = action[min(count, len(action) - 1)]
     link([word for word in action if word is not main], 'argument', [main])
-    targets, named = _targets(choose, 'avoid', main, False, 'clear' if places else 'any')
-    for word in targets:
+    meant, named = targets(choose, 'avoid', main, False, 'clear' if places else 'any')
+    for word in meant:
         word.avoid = word.avoid or word.role == 'target'
     tail = _particle(choose, action, main)
     if places:
         there = destination(choose, 'place')
         link([there.head], 'argument', [main])
         tail = there.all()
-    return Clause(lead + action + targets + tail, main, named)
+    return Clause(lead + action + meant + tail, main, named)
 
 
 def _particle(choose: Chooser, action: list[Word], main: Word) -> list[Word]:
