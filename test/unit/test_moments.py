@@ -15,7 +15,7 @@ from vla_attention.moments.cues import ATTENTION_GRID, CHANNELS, GRID, Token, ma
 from vla_attention.moments.estimate import RuleEstimator
 from vla_attention.moments.importance import EventDetector, after_event, importance
 from vla_attention.moments.motion import MotionTracker
-from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
+from vla_attention.moments.phase_model import TRAINED_FAILURE_RATE, WINDOW, AttentionEstimator
 from vla_attention.moments.trajectory import FEATURES, SCALARS, SIZE, Observation, Trajectory
 
 
@@ -222,12 +222,27 @@ def test_streaming_gives_what_whole_sequences_give():
     length = WINDOW + 9
     seen = [Observation(0.2 * step, rng.normal(0, 1, SIZE).astype(np.float32), (0.5, 0.5), None)
             for step in range(length)]
-    estimator = AttentionEstimator()
+    estimator = AttentionEstimator(failure_rate=TRAINED_FAILURE_RATE)
     streamed = np.stack([estimator.step(observation).probabilities for observation in seen])
     with torch.inference_mode():
         beliefs, _ = estimator.model(torch.from_numpy(np.stack([one.vector for one in seen]))[None],
                                      torch.tensor([[one.time for one in seen]]))
     np.testing.assert_allclose(streamed, beliefs[0].numpy(), atol=2e-4)
+
+
+def test_what_looks_like_a_failure_is_doubted_where_failures_are_rare():
+    rng = np.random.default_rng(1)
+    seen = [Observation(0.2 * step, rng.normal(0, 1, SIZE).astype(np.float32), (0.5, 0.5), None)
+            for step in range(40)]
+    gone = []
+    for rate in (0.01, TRAINED_FAILURE_RATE, 0.6):
+        estimator = AttentionEstimator(failure_rate=rate)
+        estimates = np.stack([estimator.step(observation).probabilities for observation in seen])
+        np.testing.assert_allclose(estimates.sum(axis=1), 1.0, atol=1e-5)
+        gone.append(estimates[:, PHASES.index('retreat')].sum())
+    assert gone[0] < gone[1] < gone[2]
+    with pytest.raises(ValueError, match='failure_rate'):
+        AttentionEstimator(failure_rate=1.0)
 
 
 def certain(phase):

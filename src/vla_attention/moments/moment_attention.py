@@ -16,7 +16,7 @@ from vla_attention.moments.estimate import PhaseEstimator
 from vla_attention.moments.importance import EventDetector, after_event, importance
 from vla_attention.moments.moment import PHASES, Moment
 from vla_attention.moments.motion import MotionTracker
-from vla_attention.moments.phase_model import WINDOW, AttentionEstimator
+from vla_attention.moments.phase_model import FAILURE_RATE, WINDOW, AttentionEstimator
 from vla_attention.moments.spatial import SpatialAttention
 from vla_attention.threads import one_thread
 
@@ -32,15 +32,17 @@ class MomentAttention:
     than 2 s and another image size start anew.
     """
 
-    def __init__(self, weights: Path | None = None, *, estimator: PhaseEstimator | None = None) -> None:
+    def __init__(self, weights: Path | None = None, *, failure_rate: float = FAILURE_RATE,
+                 estimator: PhaseEstimator | None = None) -> None:
         """Load the model.
 
         :param weights: safetensors file; None: the one in the package.
+        :param failure_rate: share of the grasps that are expected to miss or to drop the thing, 0..1.
         :param estimator: what judges the phases instead of the trained model.
         :raises FileNotFoundError: there is no such file.
-        :raises ValueError: the file is of another model.
+        :raises ValueError: the file is of another model, or ``failure_rate`` no share.
         """
-        self._estimator = AttentionEstimator(weights) if estimator is None else estimator
+        self._estimator = AttentionEstimator(weights, failure_rate) if estimator is None else estimator
         self._motion = MotionTracker()
         self._spatial = SpatialAttention(weights)
         self._events = EventDetector()

@@ -30,6 +30,10 @@ LAGS = (0.0, 0.2, 0.4, 0.8, 1.4, 2.2, 3.4, 5.0, 7.0)   # seconds: knots of the b
 FOLLOWING = {'idle': ('idle', 'approach', 'grasp'), 'approach': ('approach', 'grasp', 'idle', 'retreat'),
              'grasp': ('grasp', 'move', 'retreat'), 'move': ('move', 'place', 'retreat'),
              'place': ('place', 'retreat', 'move'), 'retreat': ('retreat', 'approach', 'idle', 'grasp')}
+# of the grasps in the episodes of the training: missed, or the thing dropped
+TRAINED_FAILURE_RATE = 0.13
+FAILURE_RATE = 0.03                 # of an arm at work, unless somebody knows better
+FAILING = ('approach', 'grasp', 'move')     # phases out of which a failed arm goes off: straight to retreat
 
 
 class Encoder(nn.Module):
@@ -129,13 +133,25 @@ class PhaseModel(nn.Module):
 
 
 class AttentionEstimator:
-    """The trained estimator, a tick at a time; gives what :class:`PhaseModel` gives for whole sequences."""
+    """The trained estimator, a tick at a time.
 
-    def __init__(self, weights: Path | None = None) -> None:
+    Gives what :class:`PhaseModel` gives for whole sequences, but that failures are as rare as told.
+    """
+
+    def __init__(self, weights: Path | None = None, failure_rate: float = FAILURE_RATE) -> None:
         """Load the weights (safetensors); those in the package when None.
 
+        :param failure_rate: share of the grasps, 0..1, that are expected to miss, or to drop the thing. The
+            odds of going off without having placed are divided by how much commoner that was in training
+            (Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
         :raises FileNotFoundError: there is no such file.
+        :raises ValueError: ``failure_rate`` is not a share above 0 and below 1.
         """
+        if not 0 < failure_rate < 1:
+            raise ValueError(f'failure_rate must lie between 0 and 1, got {failure_rate}')
+        rarer = _odds(failure_rate) / _odds(TRAINED_FAILURE_RATE)
+        self._prior = torch.ones(len(PHASES), len(PHASES))
+        self._prior[[PHASES.index(phase) for phase in FAILING], PHASES.index('retreat')] = rarer
         self.model = PhaseModel()
         self.model.load_state_dict(load_part(weights, 'phases'))
         self.model.eval()
@@ -167,12 +183,17 @@ class AttentionEstimator:
         if self._belief is None:
             self._belief = transitions[-1]
         else:
-            self._belief = self._belief @ transitions[:-1]
+            told = transitions[:-1] * self._prior
+            self._belief = self._belief @ (told / told.sum(dim=-1, keepdim=True))
             self._belief = self._belief / self._belief.sum()    # rounding must not add up over hours
         assert weights is not None
         probabilities = self._belief.numpy()
         return Estimate(probabilities, float(nearness.sigmoid()),
                         weights[0].mean(dim=0)[0].numpy().astype(np.float32))
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share)
 
 
 def _knot_shares(ages: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from std_msgs.msg import Float32MultiArray, Header, String
 from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, ObjectHypothesisWithPose
 
 from vla_attention.moments import Moment, MomentAttention
+from vla_attention.moments.phase_model import FAILURE_RATE
 from vla_attention.moments.weights import WEIGHTS
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.health import fingerprint
@@ -30,6 +31,9 @@ SETTINGS = (
     *image_node.SETTINGS,
     Setting('weights', '', 'Safetensors file of the moments model; empty: the one in the package.',
             when=CONFIGURE),
+    Setting('failure_rate', FAILURE_RATE, 'Share of the grasps that are expected to miss, or to drop the '
+            'thing. Higher for an arm that fails often: what looks like it is then sooner called retreat.',
+            low=0.001, high=0.999, when=CONFIGURE),
     Setting('use_attention', True, 'Take `attention/target` and `attention/destination`; false: follow what '
             'moves, whatever the instruction. Takes hold when the node is activated next.'),
     Setting('attention_timeout', 1.0, 'Seconds by which an attention map may be older than the image.',
@@ -49,7 +53,8 @@ class MomentsNode(ImageNode):
 
     def configure(self) -> None:
         """Load the weights and make the outputs."""
-        self._attention = MomentAttention(self.parameters['weights'] or None)
+        self._attention = MomentAttention(self.parameters['weights'] or None,
+                                          failure_rate=self.parameters['failure_rate'])
         self.health.fact('weights', fingerprint(self.parameters['weights'] or WEIGHTS))
         self._phase = self.output(Classification, 'moments/phase')
         self._importance = self.output(Detection2D, 'moments/importance')
