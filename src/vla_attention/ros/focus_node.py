@@ -50,7 +50,8 @@ SETTINGS = (
             'period in which depth comes is the limit in any case.', low=0.0, high=1.0),
     Setting('target_frame', '', 'Frame for boxes, points and poses, through tf2 at the stamp of the image; '
             'empty: that of the camera.'),
-    Setting('transform_timeout', 0.05, 'Seconds to wait for a transform.', low=0.0, high=1.0),
+    Setting('transform_timeout', 0.05, 'Seconds to wait for a transform whose newest is a little older than '
+            'the image.', low=0.0, high=1.0),
 )
 
 
@@ -119,16 +120,21 @@ class FocusNode(PerceptionNode):
 
     def cleanup(self) -> None:
         """Listen to tf no more."""
+        self._forget_frames()
+
+    def _forget_frames(self) -> None:
         if self._frames is not None:
             self._frames.close()
             self._frames = None
 
     def tick(self) -> None:
-        """Take colour while somebody takes anything, and tf once another frame is asked for."""
+        """Take colour while somebody takes anything, and tf while another frame is asked for."""
         if self.state != 'active':
             return
         self._colour_stream.follow(self._wanted())
-        if self.parameters['target_frame'] and self._frames is None:
+        if not self.parameters['target_frame']:
+            self._forget_frames()       # each message of /tf takes half a millisecond
+        elif self._frames is None:
             try:
                 self._frames = Frames(self)
             except FrameError as error:
@@ -286,11 +292,11 @@ class FocusNode(PerceptionNode):
 
     def _in_target_frame(self, regions: list[FocusRegion],
                          header: Header) -> tuple[list[FocusRegion], Header]:
-        target = self.parameters['target_frame']
-        if not target or target == header.frame_id or self._frames is None:
+        target, frames = self.parameters['target_frame'], self._frames
+        if not target or target == header.frame_id or frames is None:
             return regions, header
         try:
-            turn, move = self._frames.lookup(target, header, self.parameters['transform_timeout'])
+            turn, move = frames.lookup(target, header, self.parameters['transform_timeout'])
         except FrameError as error:
             self.complain('transform', f'{error}; everything stays in {header.frame_id!r}')
             return regions, header

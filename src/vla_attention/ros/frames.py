@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
+from geometry_msgs.msg import Transform
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -18,6 +20,9 @@ try:
     import tf2_ros
 except ImportError:     # the wheels have no tf2; robots do
     tf2_ros = None
+
+POLL = 0.005    # seconds from one look for a transform to the next (tf2's own is 0.02)
+STALLED = 1.0   # seconds by which the newest transform may be older than the image to be worth waiting
 
 
 class FrameError(RuntimeError):
@@ -50,17 +55,48 @@ class Frames:
     def lookup(self, target: str, header: Header, timeout: float) -> tuple[np.ndarray, np.ndarray]:
         """Return rotation (3, 3) and translation (3,) from the header's frame, at its stamp, to another.
 
-        :param timeout: seconds to wait for it; not to be called in the thread that takes /tf.
+        A stamp of zero asks for the newest transform, as everywhere in tf2.
+
+        :param timeout: seconds to wait for a transform that is on its way: the frames are known, and the
+            newest transform between them is a little older than the stamp. For a frame that nobody names, or
+            a stamp older than what the buffer holds, waiting is no use and would cost every image its turn.
+            Not to be called in the thread that takes /tf.
         :raises FrameError: there is none.
         """
+        source = header.frame_id
         try:
-            found = self._buffer.lookup_transform(target, header.frame_id, Time.from_msg(header.stamp),
-                                                  Duration(seconds=timeout)).transform
-        except tf2_ros.TransformException as error:
-            raise FrameError(f'no transform from {header.frame_id!r} to {target!r} at the image\'s stamp: '
-                             f'{error}') from error
+            found = self._await(target, source, Time.from_msg(header.stamp), timeout)
+        except (FrameError, tf2_ros.TransformException, ValueError) as error:   # ValueError: before 1970
+            raise FrameError(f'no transform from {source!r} to {target!r} at the image\'s stamp: '
+                             + str(error).strip(' ,.')) from error
         turn, move = found.rotation, found.translation
         return rotation(np.array([turn.x, turn.y, turn.z, turn.w])), np.array([move.x, move.y, move.z])
+
+    def _await(self, target: str, source: str, stamp: Time, timeout: float) -> Transform:
+        end = time.monotonic() + timeout
+        while True:
+            behind = self._behind(target, source, stamp)    # first, for a transform may come between the two
+            try:
+                return self._buffer.lookup_transform(target, source, stamp).transform
+            except tf2_ros.ExtrapolationException:
+                if behind is None:
+                    raise
+                if behind > STALLED:
+                    raise FrameError(f'the newest is {behind:.1f} s older than the image (has its publisher '
+                                     'stopped? are the clocks in step?)') from None
+                if time.monotonic() >= end:
+                    raise FrameError(f'the newest is {behind * 1e3:.0f} ms older than the image (raise '
+                                     f'transform_timeout, which is {timeout * 1e3:.0f} ms?)') from None
+            time.sleep(POLL)
+
+    def _behind(self, target: str, source: str, stamp: Time) -> float | None:
+        """Return by how many seconds the newest transform is older than the stamp; None where it is not."""
+        try:
+            newest = self._buffer.get_latest_common_time(target, source)
+        except tf2_ros.TransformException:
+            return None
+        gap = stamp.nanoseconds - newest.nanoseconds    # of two types of clock, which rclpy does not subtract
+        return gap * 1e-9 if gap > 0 else None
 
 
 def moved(region: FocusRegion, turn: np.ndarray, move: np.ndarray) -> FocusRegion:
