@@ -21,7 +21,8 @@ MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
 LAUNCH_FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
 # import name to rosdep key, where they differ
 KEYS = {'numpy': 'python3-numpy', 'cv2': 'python3-opencv', 'torch': 'python3-torch', 'yaml': 'python3-yaml',
-        'PIL': 'python3-pil', 'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm'}
+        'PIL': 'python3-pil', 'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm',
+        'tf2_ros': 'tf2_ros_py'}      # tf2_ros is the C++ library alone
 # what rosdep has no key for, or what only an extra of setup.py needs
 NOT_OF_ROSDEP = {'safetensors', 'transformers', 'huggingface_hub', 'openvino', 'ray', 'starlette',
                  'uvicorn', 'rosbags', 'mcap'}
