@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -94,17 +93,19 @@ class Robot:
 
     def whole(self, change=lambda messages: None, frame=None):
         """Send images until one is answered on every topic, in the frame; return its stamp and answers."""
+        sent = set()
         for got in self.bench.got.values():
             got.clear()
 
         def answered():
             messages = self.bench.messages()
+            sent.add(stamp_of(messages))
             change(messages)
             self.bench.send(messages)
             self.graph.spin(0.1)
             by_topic = {topic: {nanoseconds_of(header(each)): each for each in got}
                         for topic, got in self.bench.got.items()}
-            for nanoseconds in set.intersection(*(set(each) for each in by_topic.values())):
+            for nanoseconds in sent.intersection(*by_topic.values()):
                 answers = {topic: each[nanoseconds] for topic, each in by_topic.items()}
                 if (frame in (None, header(answers['focus/regions_3d']).frame_id)
                         and read_cloud(answers['focus/target/points'])[1] is not None):
@@ -272,34 +273,29 @@ def at(nanoseconds):
 
 
 def test_only_what_is_on_its_way_is_waited_for(frames):
-    def refused(words, target, nanoseconds):
-        begun = time.monotonic()
+    def refused(words, target, nanoseconds, timeout=3600.0):     # who waits for these is not done in time
         with pytest.raises(FrameError, match=words):
-            frames.lookup(target, at(nanoseconds), 1.0)
-        return time.monotonic() - begun
+            frames.lookup(target, at(nanoseconds), timeout)
     buffer = frames._buffer
-    assert refused('does not exist', 'base_link', 10 * SECOND) < 0.5
+    refused('does not exist', 'base_link', 10 * SECOND)
     for nanoseconds in (10 * SECOND, 11 * SECOND):
         buffer.set_transform(transform('base_link', FRAME, moving(nanoseconds), nanoseconds), 'test')
     buffer.set_transform(transform('moon', 'crater', MOUNT, 10 * SECOND), 'test')
-    assert refused('does not exist', 'nowhere', 10 * SECOND) < 0.5
-    assert refused('not part of the same tree', 'moon', 10 * SECOND) < 0.5
-    assert refused("cannot start with a '/'", '/base_link', 10 * SECOND) < 0.5
-    assert refused('into the past', 'base_link', 9 * SECOND) < 0.5
-    assert refused('negative', 'base_link', -SECOND) < 0.5
-    assert refused('9.0 s older than the image', 'base_link', 20 * SECOND) < 0.5
+    refused('does not exist', 'nowhere', 10 * SECOND)
+    refused('not part of the same tree', 'moon', 10 * SECOND)
+    refused("cannot start with a '/'", '/base_link', 10 * SECOND)
+    refused('into the past', 'base_link', 9 * SECOND)
+    refused('negative', 'base_link', -SECOND)
+    refused('9.0 s older than the image', 'base_link', 20 * SECOND)
     half = 11 * SECOND + SECOND // 2
-    assert refused('500 ms older than the image .raise transform_timeout', 'base_link', half) >= 1.0
+    refused('500 ms older than the image .raise transform_timeout, which is 20 ms', 'base_link', half, 0.02)
 
     late = transform('base_link', FRAME, moving(12 * SECOND), 12 * SECOND)
     timer = threading.Timer(0.2, buffer.set_transform, (late, 'test'))
     timer.start()
-    begun = time.monotonic()
-    turn, move = frames.lookup('base_link', at(half), 20.0)
-    assert 0.1 < time.monotonic() - begun < 10
-    expected = moving(half)
-    np.testing.assert_allclose(turn, expected[0], atol=1e-9)
-    np.testing.assert_allclose(move, expected[1], atol=1e-9)
+    turn, move = frames.lookup('base_link', at(half), 3600.0)
+    np.testing.assert_allclose(turn, moving(half)[0], atol=1e-9)
+    np.testing.assert_allclose(move, moving(half)[1], atol=1e-9)
     timer.join()
 
 

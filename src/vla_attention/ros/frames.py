@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from geometry_msgs.msg import Transform
-from rclpy.clock import JumpThreshold
+from geometry_msgs.msg import Transform, TransformStamped
+from rclpy.clock import JumpThreshold, ROSClock
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -22,6 +22,7 @@ except ImportError:     # the wheels have no tf2; robots do
     tf2_ros = None
 
 POLL = 0.005    # seconds from one look for a transform to the next (tf2's own is 0.02)
+AHEAD = 5.0     # seconds by which a transform may be ahead of simulated time
 STALLED = 1.0   # seconds by which the newest transform may be older than the image to be worth waiting
 
 
@@ -40,17 +41,31 @@ class Frames:
         if tf2_ros is None:
             raise FrameError('tf2_ros is not installed (apt install ros-$ROS_DISTRO-tf2-ros-py)')
         self._buffer = tf2_ros.Buffer()
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._clock = node.get_clock()
+        self._listener = tf2_ros.TransformListener(self, node)
         # a buffer without a node of its own watches the wall clock: a bag that starts over would leave it
         # full of transforms from the future, beside which tf2 drops all that come
         back = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=True)
-        self._jumps = node.get_clock().create_jump_callback(
-            back, post_callback=lambda _: self._buffer.clear())
+        self._jumps = self._clock.create_jump_callback(back, post_callback=lambda _: self._buffer.clear())
 
     def close(self) -> None:
         """Listen no more."""
         self._jumps.unregister()
         self._listener.unregister()
+
+    def set_transform(self, transform: TransformStamped, authority: str) -> None:
+        """Take a transform of /tf (the listener calls it)."""
+        # one from before the jump that was queued, or lost and sent again: one is enough to fill the buffer
+        # with the future once more
+        simulated = isinstance(self._clock, ROSClock) and self._clock.ros_time_is_active
+        now = self._clock.now().nanoseconds * 1e-9 if simulated else 0.0
+        stamp = transform.header.stamp
+        if not now or stamp.sec + stamp.nanosec * 1e-9 - now <= AHEAD:
+            self._buffer.set_transform(transform, authority)
+
+    def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
+        """Take a transform of /tf_static (the listener calls it)."""
+        self._buffer.set_transform_static(transform, authority)
 
     def lookup(self, target: str, header: Header, timeout: float) -> tuple[np.ndarray, np.ndarray]:
         """Return rotation (3, 3) and translation (3,) from the header's frame, at its stamp, to another.
