@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 
 from vla_attention.focus import FocusRegion
 from vla_attention.moments import PHASES, MomentAttention, watch
-from vla_attention.moments.action import Action, ActionFilter
+from vla_attention.moments.action import Action, ActionFilter, ActionFinder, look, mirrored
 from vla_attention.moments.cues import ATTENTION_GRID, CHANNELS, GRID, Token, make_token
 from vla_attention.moments.estimate import RuleEstimator
 from vla_attention.moments.importance import EventDetector, after_event, importance
 from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import TRAINED_FAILURE_RATE, WINDOW, AttentionEstimator
 from vla_attention.moments.trajectory import FEATURES, SCALARS, SIZE, Observation, Trajectory
+from vla_attention.moments.weights import load_part
 
 
 def table(seed=0, size=(240, 320)):
@@ -215,6 +216,21 @@ def test_what_a_mover_leaves_behind_is_fresh():
         if number == 6:
             middle = maps.fresh[56:64, 80:90].mean()
     assert middle > 0.8 and maps.fresh.mean() == 0
+
+
+def test_left_and_right_are_looked_at_alike():
+    finder = ActionFinder().eval()
+    finder.load_state_dict(load_part(None, 'finder'))
+    maps = np.random.default_rng(3).integers(0, 256, (2, len(CHANNELS), *GRID))
+    maps = torch.from_numpy(maps.astype(np.float32))
+    maps[:, 0] = maps[:, 0].clamp(min=1)    # the flow is 1..255 around 128
+    torch.testing.assert_close(mirrored(mirrored(maps)), maps)
+    heat, features = look(finder, maps)
+    turned, _ = look(finder, mirrored(maps))
+    np.testing.assert_allclose(turned[..., ::-1], heat, atol=1e-3)
+    assert features.shape == (2, FEATURES, GRID[0] // 2, GRID[1] // 2)
+    alone = finder(maps)[0].detach().numpy()
+    assert np.abs(alone - finder(mirrored(maps))[0].detach().numpy()[..., ::-1]).max() > 0.1   # not by itself
 
 
 def test_streaming_gives_what_whole_sequences_give():

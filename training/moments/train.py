@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.moments.dataset import CACHE, Sequence, load_shards
 from training.moments.measure import Tally
-from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder
+from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder, look
 from vla_attention.moments.cues import CHANNELS
 from vla_attention.moments.importance import EventDetector
 from vla_attention.moments.moment import PHASES
@@ -49,11 +49,10 @@ class Observed:
     events: tuple[tuple[float, str], ...]
 
 
-@torch.inference_mode()
 def observe(finder: ActionFinder, sequence: Sequence) -> Observed:
     """Run the spatial attention over an episode, as the live class does."""
     follow, trajectory, vectors = ActionFilter(), Trajectory(), []
-    logits, features = (tensor.numpy() for tensor in finder(torch.from_numpy(sequence.maps)))
+    logits, features = look(finder, torch.from_numpy(sequence.maps))
     for index, token in enumerate(sequence.tokens()):
         vectors.append(trajectory.read(token, follow.step(logits[index], features[index])).vector)
     return Observed(sequence.name, np.stack(vectors), sequence.times, sequence.phases, sequence.nearness,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.moments.dataset import Sequence, load_shards
-from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder
+from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder, look, mirrored
 from vla_attention.moments.cues import CHANNELS, GRID
 from vla_attention.moments.moment import PHASES
 
@@ -46,8 +46,7 @@ def disturb(maps: Tensor, tips: Tensor) -> tuple[Tensor, Tensor]:
     """
     maps, tips = maps.float(), tips.clone()
     turned = torch.rand(len(maps)) < 0.5
-    maps[turned] = maps[turned].flip(-1)
-    maps[turned, 0] = 256 - maps[turned, 0]
+    maps[turned] = mirrored(maps[turned])
     tips[turned, 0] = 1 - tips[turned, 0]
     factor = torch.exp(torch.empty(len(maps), 1, 1, 1).uniform_(-0.6, 0.6))
     maps[:, :2] = (maps[:, :2] - 128) * factor + 128
@@ -82,14 +81,13 @@ def losses(model: ActionFinder, phase_head: nn.Module, maps: Tensor, tips: Tenso
     return heat, functional.cross_entropy(phase_head(at_tip), phases.where(inside, -1), ignore_index=-1)
 
 
-@torch.inference_mode()
 def tip_errors(model: ActionFinder, sequences: list[Sequence]) -> np.ndarray:
     """Return how far the filtered tip is from the true one, in diagonals, over all ticks in view."""
     model.eval()
     errors = []
     for one in sequences:
         follow = ActionFilter()
-        logits, features = (tensor.numpy() for tensor in model(torch.from_numpy(one.maps)))
+        logits, features = look(model, torch.from_numpy(one.maps))
         for index in range(len(one.times)):
             action = follow.step(logits[index], features[index])
             if ((one.tips[index] > 0) & (one.tips[index] < 1)).all():

@@ -75,6 +75,24 @@ class ActionFinder(nn.Module):
         return functional.pixel_shuffle(self.heat(features), 2)[:, 0], features
 
 
+def mirrored(maps: Tensor) -> Tensor:
+    """Swap left and right of maps (..., 12, 24, 32) of 0..255; the flow along x turns around."""
+    turned = maps.float().flip(-1)
+    turned[..., 0, :, :] = 256 - turned[..., 0, :, :]
+    return turned
+
+
+@torch.inference_mode()
+def look(finder: ActionFinder, maps: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Let a finder look at maps (N, 12, 24, 32) and at their mirror images, whose heat maps are averaged.
+
+    :returns: logits of the heat map (N, 24, 32), features (N, 24, 12, 16) of the maps as they are, float32.
+    """
+    logits, features = finder(torch.cat([maps.float(), mirrored(maps)]))
+    count = len(maps)
+    return ((logits[:count] + logits[count:].flip(-1)) / 2).numpy(), features[:count].numpy()
+
+
 class ActionFilter:
     """Carries the belief about the tip's place from tick to tick."""
 

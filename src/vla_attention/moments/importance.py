@@ -15,7 +15,7 @@ AWAY = 0.55     # share of a phase's weight that is left far from any grasp or r
 EVENT_WEIGHTS = {'grasp': 0.95, 'release': 0.9, 'drop': 0.9}
 FADING = 0.35
 HOLDING = tuple(PHASES.index(phase) for phase in ('move', 'place'))
-TAKE, LET_GO = 0.6, 0.4     # probability of holding: above the first it holds, below the second no longer
+TAKE, LET_GO = 0.5, 0.4     # probability of holding: above the first it holds, below the second no longer
 
 
 def importance(probabilities: np.ndarray, nearness: float) -> float:
@@ -39,7 +39,7 @@ def after_event(name: str, seconds: float) -> float:
 class EventDetector:
     """Tells when something is taken and let go, from the probability of holding (move or place).
 
-    Rising above 0.6: 'grasp'. Falling below 0.4: 'release' where the last thing done was to place, else
+    Rising above 0.5: 'grasp'. Falling below 0.4: 'release' where the last thing done was to place, else
     'drop'.
     """
 

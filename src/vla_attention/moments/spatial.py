@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from vla_attention.moments.action import ActionFilter, ActionFinder
+from vla_attention.moments.action import ActionFilter, ActionFinder, look
 from vla_attention.moments.cues import Token
 from vla_attention.moments.trajectory import Observation, Trajectory
 from vla_attention.moments.weights import load_part
@@ -33,6 +33,5 @@ class SpatialAttention:
 
     def step(self, token: Token) -> Observation:
         """Take the next token."""
-        with torch.inference_mode():
-            logits, features = self._finder(torch.from_numpy(token.maps)[None])
-        return self._trajectory.read(token, self._filter.step(logits[0].numpy(), features[0].numpy()))
+        logits, features = look(self._finder, torch.from_numpy(token.maps)[None])
+        return self._trajectory.read(token, self._filter.step(logits[0], features[0]))
