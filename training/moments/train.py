@@ -150,14 +150,32 @@ def evaluate(model: PhaseModel, episodes: list[Observed]) -> Tally:
 
 
 def save(out: Path, finder: ActionFinder, model: PhaseModel) -> None:
-    """Write both parts to one file in half precision, whole or not at all."""
+    """Write both parts to one file in half precision."""
     tensors = {f'{part}.{name}': tensor.half() if tensor.is_floating_point() else tensor
                for part, module in (('finder', finder), ('phases', model))
                for name, tensor in module.state_dict().items()}
+    write(out, tensors)
+
+
+def write(out: Path, tensors: dict[str, Tensor]) -> None:
+    """Write weights, whole or not at all."""
     partial = out.with_suffix('.partial')
     save_file(tensors, str(partial))
     partial.chmod(0o644)
     partial.rename(out)
+
+
+def keep(out: Path, start: Path, share: float) -> None:
+    """Move the phases' weights in ``out`` back towards those that training began with, by this share.
+
+    Between the two lie weights that do better than either on what neither was trained on (Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", 2022).
+    """
+    new, old = load_file(str(out)), load_file(str(start))
+    for name, tensor in new.items():
+        if name.startswith('phases.') and tensor.is_floating_point():
+            new[name] = tensor.float().lerp(old[name].float(), share).half()
+    write(out, new)
 
 
 def train(
@@ -225,9 +243,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--start', type=Path, help='weights to go on from')
     parser.add_argument('--rate', type=float, default=RATE, help='of learning, at its height')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--keep', type=float, default=0.0,
+                        help='with --start: share of the weights before in the result, 0..1')
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     train(options.steps, options.finder, options.out, options.start, options.rate, options.seed)
+    if options.start is not None and options.keep:
+        keep(options.out, options.start, options.keep)
 
 
 if __name__ == '__main__':
