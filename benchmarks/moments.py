@@ -26,7 +26,7 @@ from vla_attention.moments.estimate import RuleEstimator
 
 SHARED = Path(__file__).parents[2] / 'shared'
 TEST_SEED = 2_000_000    # neither trained on nor used to choose among weights
-PEAK_SECONDS = 0.6  # within which a peak of importance counts for a grasp or a release
+PEAK_SECONDS = 0.6 + 1e-6   # within which a peak of importance counts for a grasp or a release
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

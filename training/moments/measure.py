@@ -55,7 +55,7 @@ def overlap_counts(said: Sequence[int], true: Sequence[int], threshold: float) -
 
 
 def event_counts(
-    said: Sequence[tuple[float, str]], true: Sequence[tuple[float, str]], within: float = 0.6
+    said: Sequence[tuple[float, str]], true: Sequence[tuple[float, str]], within: float = 0.6 + 1e-6
 ) -> tuple[int, int, int, list[float]]:
     """Match events of one name within so many seconds, one to one: (hits, false, missed, latencies in s)."""
     left = list(true)
