@@ -110,6 +110,16 @@ def test_bad_input_is_status_2_and_one_line(capsys, monkeypatch, tmp_path, argum
     assert says in err and err.count('\n') == 1
 
 
+def test_watch_takes_how_often_the_arm_fails(capsys, tmp_path):
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f'{number:04d}.jpg'), np.full((120, 160, 3), 90 + number, np.uint8))
+    status, lines, _ = run(capsys, 'watch', tmp_path, '--failure-rate', '0.2')
+    assert status == 0 and [line['phase'] for line in lines] == ['idle', 'idle']
+    status, lines, err = run(capsys, 'watch', tmp_path, '--failure-rate', '2')
+    assert status == 2 and not lines
+    assert 'failure_rate' in err
+
+
 @pytest.mark.parametrize('content', [b'not a picture', b''])
 def test_a_file_that_is_no_image(capsys, tmp_path, content):
     file = tmp_path / 'photo.jpg'

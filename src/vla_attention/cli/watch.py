@@ -21,6 +21,8 @@ def add(commands: Any) -> None:
     parser.add_argument('--fps', type=float, default=None,
                         help='frames per second of real time (default: of the video, or 10 for a folder)')
     parser.add_argument('--instruction', metavar='TEXT', help='follow what it names, not just what moves')
+    parser.add_argument('--failure-rate', type=float, default=None, metavar='SHARE',
+                        help='of the grasps that miss or drop the thing, 0 to 1 (default: 0.03)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='write the filmstrip as PNG')
     add_backend(parser)
     parser.set_defaults(run=run)
@@ -29,17 +31,23 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print one JSON object a frame; draw the filmstrip where --out is given."""
     from vla_attention.frames import FrameError, open_frames
-    from vla_attention.moments import watch
+    from vla_attention.moments import MomentAttention, watch
     if options.fps is not None and not options.fps > 0:
         raise UsageError(f'--fps must be greater than 0, got {options.fps}')
     try:
         frames = open_frames(options.source, options.fps)
     except FrameError as error:
         raise UsageError(str(error)) from error
+    try:
+        attention = (MomentAttention() if options.failure_rate is None
+                     else MomentAttention(failure_rate=options.failure_rate))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     pipeline = make_pipeline(options) if options.instruction else None
     kept = []
     for number, (image, moment) in enumerate(progress(
-            watch(frames, instruction=options.instruction, pipeline=pipeline), 'watch', len(frames))):
+            watch(frames, instruction=options.instruction, pipeline=pipeline, attention=attention),
+            'watch', len(frames))):
         print_json({
             'frame': number, 'time': round(moment.time, 4), 'phase': moment.phase,
             'probabilities': {phase: round(float(p), 4) for phase, p in moment.probabilities.items()},
