@@ -11,8 +11,12 @@ from typing import Any, TypeVar
 
 import yaml
 
+from training.language.invent import blend
+
 WORDS = Path(__file__).parent / 'words'
 HELD_OUT_SHARE = 8  # one noun in eight is kept for the test; templates by the lists' `held_out`
+SKEW = 1.7  # the lists begin with what is commonest: a third of the draws are of the first seventh
+BLENDED, BLEND_SHARE = ('nouns', 'surfaces', 'containers'), 0.2
 _T = TypeVar('_T')
 
 
@@ -45,6 +49,8 @@ class Chooser:
             **({'controls': self.lists['controls']} if 'controls' in self.lists else {}),
         }
         self._nouns = {key: self._split(value) for key, value in every.items()}
+        self._groups = list(groups)
+        self._sizes = [len(self._nouns[group]) for group in groups]
 
     def _split(self, nouns: Sequence[str]) -> list[str]:
         return [noun for noun in nouns if held_out(noun) == self.test]
@@ -66,8 +72,18 @@ class Chooser:
         return self.rng.choice(self.lists['verbs'][kind])
 
     def noun(self, key: str = 'nouns') -> str:
-        """Draw a noun of the split."""
-        return self.rng.choice(self._nouns[key])
+        """Draw a noun of the split: in training, common ones more often, and blends of two."""
+        if self.test:
+            return self.rng.choice(self._nouns[key])
+        noun = self._common(key)
+        if key in BLENDED and self.chance(BLEND_SHARE):
+            made = blend(noun, self._common(key), self.rng)
+            return noun if held_out(made) else made
+        return noun
+
+    def _common(self, key: str) -> str:
+        nouns = self._nouns[self.rng.choices(self._groups, self._sizes)[0] if key == 'nouns' else key]
+        return nouns[int(len(nouns) * self.rng.random() ** SKEW)]
 
     def template(self, templates: Sequence[str] | dict[str, float]) -> str:
         """Draw a template (of equal weights, or by weight); held-out ones in the test alone."""

@@ -96,7 +96,10 @@ def measure(
         else:
             tally.count('not empty where something is named', bool(given.steps))
         if len({step.action for step in steps if not step.avoid}) > 1:
-            tally.count('order', _actions(given.steps) == _actions(steps))
+            said, true = _actions(given.steps), _actions(steps)
+            tally.count('order', said == true)
+            if set(said) == set(true):
+                tally.count('order where the actions are found', said == true)
         if steps:
             tally.count('avoid', _avoided(given.steps) == _avoided(steps))
             tally.count('steps', given.steps == steps)

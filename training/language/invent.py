@@ -152,7 +152,7 @@ _INITIALS = [
 _MEDIALS = [0, 1, 4, 5, 8, 13, 18, 20, 6, 0, 8, 13, 18, 20, 4, 20, 0, 4, 8, 13, 20, 5, 9, 2, 12, 17]
 _FINALS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 8, 8, 16, 21, 1, 17, 19]
 
-
+_SPOKEN = 'aeiouy'
 _LIKE_PARTICLES = '로에은는을를이가도와과나만의서다고지게기'
 
 
@@ -173,6 +173,22 @@ def korean_noun(rng: random.Random) -> str:
     if count > 1 and rng.random() < 0.35:
         syllables[rng.randrange(count)] = rng.choice(_LIKE_PARTICLES)
     return ''.join(syllables)
+
+
+def blend(first: str, second: str, rng: random.Random) -> str:
+    """Return the beginning of one noun and the end of another: as real in its letters as they are.
+
+    Made-up syllables tell themselves from real ones; what a blend is, only its surroundings tell.
+    """
+    front, back = (part.split(' ')[-1] for part in (first, second))
+    seams = [
+        (end, start)
+        for end in range(1, len(front) + 1)
+        for start in range(len(back))
+        if (front[end - 1].lower() in _SPOKEN) != (back[start].lower() in _SPOKEN) or not front.isascii()
+    ]
+    end, start = rng.choice(seams) if seams else (len(front), 0)
+    return ' '.join([*second.split(' ')[:-1], front[:end] + back[start:]])
 
 
 def korean_stem(rng: random.Random) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Train the language model: ``python -m training.language.train``.
 
-Seeded, resumable (run it again after a break and it goes on, with other samples), one core. What is
+Seeded, resumable (run it again after a break and it goes on, with other samples), one core, and a third
+of another for the samples. What is
 tested and written is the running mean of the weights (Polyak and Juditsky, "Acceleration of Stochastic
 Approximation by Averaging", 1992). Writes the weights into the package and what happened into
 ``training/language/results``.
@@ -19,9 +20,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samples
+from training.language.dataset import SHORT_STEPS, Batch, Stream, collate, samples
 from training.language.sample import Sample
 from vla_attention.language.instruction import HEADS
 from vla_attention.language.network import Answer, LanguageNetwork, WordLayer
@@ -124,7 +126,12 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
     learnt = SHORT_STEPS if options.start else 0  # what is trained already needs no short commands first
-    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch, learnt + step)
+    stream: Iterable[Batch] = DataLoader(
+        Stream(options.seed * 100003 + step, options.batch, learnt + step),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=16,
+    )
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
