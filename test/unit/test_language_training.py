@@ -13,6 +13,7 @@ pytest.importorskip('training.language', reason='training/ is not installed: run
 from training.language.chooser import Chooser, held_out, load_words
 from training.language.dataset import batches, collate, samples
 from training.language.evaluate import measure, right_answer
+from training.language.invent import blend
 from training.language.korean_phrases import particle
 from training.language.korean_verbs import Verb, inflect
 from training.language.sample import Word, link, mark, say, write
@@ -48,6 +49,26 @@ def test_training_never_sees_the_nouns_of_the_test():
         new = set(load_words(language)['held_out'])
         templates = ['먼저', '둘째로', 'A T', 'A T D S', 'from there,']
         assert not any(train.template(templates) in new for _ in range(300))
+
+
+def test_a_blend_begins_with_one_noun_and_ends_with_the_other():
+    rng = random.Random(5)
+    for first, second in (('slipper', 'frying pan'), ('whisk', 'tray'), ('숟가락', '냄비 뚜껑')):
+        for _ in range(20):
+            made = blend(first, second, rng)
+            lead, _, last = made.rpartition(' ')
+            assert lead == second.rpartition(' ')[0]
+            assert last[0] == first[0] and last[-1] == second[-1]
+
+
+def test_common_nouns_are_trained_on_more_often_than_the_last_of_the_list():
+    train = Chooser(random.Random(1), 'en', test=False)
+    drawn = [train.noun('surfaces') for _ in range(2000)]
+    nouns = [noun for noun in load_words('en')['surfaces'] if not held_out(noun)]
+    counts = [drawn.count(noun) for noun in nouns]
+    third = len(nouns) // 3
+    assert sum(counts[:third]) > 2 * sum(counts[-third:]) > 0
+    assert 0.1 < sum(noun not in nouns for noun in drawn) / len(drawn) < 0.25     # blends
 
 
 def test_a_command_is_written_with_its_spans_and_links():

@@ -152,7 +152,6 @@ _INITIALS = [
 _MEDIALS = [0, 1, 4, 5, 8, 13, 18, 20, 6, 0, 8, 13, 18, 20, 4, 20, 0, 4, 8, 13, 20, 5, 9, 2, 12, 17]
 _FINALS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 8, 8, 16, 21, 1, 17, 19]
 
-_SPOKEN = 'aeiouy'
 _LIKE_PARTICLES = '로에은는을를이가도와과나만의서다고지게기'
 
 
@@ -185,10 +184,14 @@ def blend(first: str, second: str, rng: random.Random) -> str:
         (end, start)
         for end in range(1, len(front) + 1)
         for start in range(len(back))
-        if (front[end - 1].lower() in _SPOKEN) != (back[start].lower() in _SPOKEN) or not front.isascii()
+        if not front.isascii() or _is_vowel(front[end - 1]) != _is_vowel(back[start])
     ]
     end, start = rng.choice(seams) if seams else (len(front), 0)
     return ' '.join([*second.split(' ')[:-1], front[:end] + back[start:]])
+
+
+def _is_vowel(letter: str) -> bool:
+    return letter.lower() in 'aeiouy'
 
 
 def korean_stem(rng: random.Random) -> tuple[str, str]:

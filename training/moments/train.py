@@ -246,6 +246,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--keep', type=float, default=0.0,
                         help='with --start: share of the weights before in the result, 0..1')
     options = parser.parse_args(arguments)
+    if options.start is not None and options.start.resolve() == options.out.resolve():
+        parser.error('--out is --start: the weights before would be lost')
     torch.set_num_threads(1)
     train(options.steps, options.finder, options.out, options.start, options.rate, options.seed)
     if options.start is not None and options.keep:
