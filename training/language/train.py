@@ -126,12 +126,10 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
     learnt = SHORT_STEPS if options.start else 0  # what is trained already needs no short commands first
-    stream: Iterable[Batch] = DataLoader(
-        Stream(options.seed * 100003 + step, options.batch, learnt + step),
-        batch_size=None,
-        num_workers=1,
-        prefetch_factor=16,
-    )
+    stream: Iterable[Batch] = Stream(options.seed * 100003 + step, options.batch, learnt + step)
+    if options.workers:     # spawned: a fork of a process with native threads may crash
+        stream = DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=16,
+                            multiprocessing_context='spawn')
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
@@ -198,6 +196,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--rate', type=float, default=1.5e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument(
+        '--workers', type=int, choices=(0, 1), default=1, help='processes that make samples meanwhile'
+    )
     parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--checkpoint', default=str(HERE / 'checkpoints' / 'language.pt'))
     parser.add_argument('--weights', default=str(WEIGHTS), help='where the result goes')
