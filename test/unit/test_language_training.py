@@ -222,8 +222,8 @@ def test_one_text_has_one_answer():
 
 
 def test_training_can_begin_with_given_weights(tmp_path):
-    options = Namespace(start=str(WEIGHTS), steps=0, batch=2, rate=1e-3, seed=1, workers=0, every=1,
-                        fresh=True, keep=0.5, checkpoint=str(tmp_path / 'c.pt'), weights=str(tmp_path / 'w.safetensors'))
+    options = Namespace(start=str(WEIGHTS), steps=0, batch=2, rate=1e-3, seed=1, every=1, fresh=True,
+                        keep=0.5, checkpoint=str(tmp_path / 'c.pt'), weights=str(tmp_path / 'w.safetensors'))
     given = load_file(WEIGHTS)
     begun = train(options).state_dict()
     assert all(torch.equal(begun[name], tensor) for name, tensor in given.items())

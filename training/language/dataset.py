@@ -10,7 +10,6 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from training.language import english, korean, negatives
 from training.language.chooser import Chooser
@@ -155,14 +154,3 @@ def batches(seed: int, size: int, done: int = 0) -> Iterator[Batch]:
         rng.shuffle(groups)
         for group in groups:
             yield collate(group, rng)
-
-
-class Stream(IterableDataset[Batch]):
-    """:func:`batches` for a ``DataLoader``, whose worker makes them while the network learns."""
-
-    def __init__(self, seed: int, size: int, done: int = 0) -> None:
-        self.options = seed, size, done
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Begin anew; the same batches each time."""
-        return batches(*self.options)

@@ -1,7 +1,6 @@
 """Train the language model: ``python -m training.language.train``.
 
-Seeded, resumable (run it again after a break and it goes on, with other samples), one core, and a third
-of another for the samples. What is
+Seeded, resumable (run it again after a break and it goes on, with other samples), one core. What is
 tested and written is the running mean of the weights (Polyak and Juditsky, "Acceleration of Stochastic
 Approximation by Averaging", 1992). Writes the weights into the package and what happened into
 ``training/language/results``.
@@ -20,10 +19,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training.language.dataset import SHORT_STEPS, Batch, Stream, collate, samples
+from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samples
 from training.language.sample import Sample
 from vla_attention.language.instruction import HEADS
 from vla_attention.language.network import Answer, LanguageNetwork, WordLayer
@@ -126,10 +124,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
         step, log = state['step'], state['log']
     test = [sample for _, sample in zip(range(400), samples(99, test=True), strict=False)]
     learnt = SHORT_STEPS if options.start else 0  # what is trained already needs no short commands first
-    stream: Iterable[Batch] = Stream(options.seed * 100003 + step, options.batch, learnt + step)
-    if options.workers:     # spawned: a fork of a process with native threads may crash
-        stream = DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=16,
-                            multiprocessing_context='spawn')
+    stream: Iterable[Batch] = batches(options.seed * 100003 + step, options.batch, learnt + step)
     began, done = time.process_time(), step
     bar = tqdm(total=options.steps, initial=step, unit='step', disable=None)
     sums = dict.fromkeys(LOSS_WEIGHTS, 0.0)
@@ -196,9 +191,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--rate', type=float, default=1.5e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument(
-        '--workers', type=int, choices=(0, 1), default=1, help='processes that make samples meanwhile'
-    )
     parser.add_argument('--every', type=int, default=500, help='steps between checkpoints')
     parser.add_argument('--checkpoint', default=str(HERE / 'checkpoints' / 'language.pt'))
     parser.add_argument('--weights', default=str(WEIGHTS), help='where the result goes')
