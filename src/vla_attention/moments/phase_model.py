@@ -10,6 +10,7 @@ the window of attention has long forgotten how it was taken.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from pathlib import Path
 
@@ -102,6 +103,13 @@ class PhaseModel(nn.Module):
         forbidden = [[after not in FOLLOWING[before] for after in PHASES] for before in PHASES]
         self.register_buffer('forbidden', torch.tensor([*forbidden, [False] * len(PHASES)]), persistent=False)
 
+    @torch.no_grad()
+    def expect_failures(self, rate: float) -> None:
+        """Shift the odds of going off without having placed from those of training to this share, 0..1."""
+        rarer = _log_odds(rate) - _log_odds(TRAINED_FAILURE_RATE)
+        bias = self.transitions.bias.unflatten(0, (len(PHASES) + 1, len(PHASES)))
+        bias[[PHASES.index(phase) for phase in FAILING], PHASES.index('retreat')] += rarer
+
     def heads(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return transitions (..., 7, 6) from the row's phase to the column's, and logits of nearness."""
         hidden = self.norm(hidden)
@@ -133,10 +141,7 @@ class PhaseModel(nn.Module):
 
 
 class AttentionEstimator:
-    """The trained estimator, a tick at a time.
-
-    Gives what :class:`PhaseModel` gives for whole sequences, but that failures are as rare as told.
-    """
+    """The trained estimator, a tick at a time; gives what its ``model`` gives for whole sequences."""
 
     def __init__(self, weights: Path | None = None, failure_rate: float = FAILURE_RATE) -> None:
         """Load the weights (safetensors); those in the package when None.
@@ -149,11 +154,9 @@ class AttentionEstimator:
         """
         if not 0 < failure_rate < 1:
             raise ValueError(f'failure_rate must lie between 0 and 1, got {failure_rate}')
-        rarer = _odds(failure_rate) / _odds(TRAINED_FAILURE_RATE)
-        self._prior = torch.ones(len(PHASES), len(PHASES))
-        self._prior[[PHASES.index(phase) for phase in FAILING], PHASES.index('retreat')] = rarer
         self.model = PhaseModel()
         self.model.load_state_dict(load_part(weights, 'phases'))
+        self.model.expect_failures(failure_rate)
         self.model.eval()
         self.reset()
 
@@ -183,8 +186,7 @@ class AttentionEstimator:
         if self._belief is None:
             self._belief = transitions[-1]
         else:
-            told = transitions[:-1] * self._prior
-            self._belief = self._belief @ (told / told.sum(dim=-1, keepdim=True))
+            self._belief = self._belief @ transitions[:-1]
             self._belief = self._belief / self._belief.sum()    # rounding must not add up over hours
         assert weights is not None
         probabilities = self._belief.numpy()
@@ -192,8 +194,8 @@ class AttentionEstimator:
                         weights[0].mean(dim=0)[0].numpy().astype(np.float32))
 
 
-def _odds(share: float) -> float:
-    return share / (1 - share)
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))
 
 
 def _knot_shares(ages: Tensor) -> Tensor:
