@@ -19,14 +19,13 @@ from typing import Any
 import numpy as np
 
 from training.episodes.episode import Episode, drawn_episode, load_cutouts
-from training.moments.measure import Tally
+from training.moments.measure import MATCHED_SECONDS, Tally
 from vla_attention.frames import open_frames
 from vla_attention.moments import PHASES, MomentAttention
 from vla_attention.moments.estimate import RuleEstimator
 
 SHARED = Path(__file__).parents[2] / 'shared'
 TEST_SEED = 2_000_000    # neither trained on nor used to choose among weights
-PEAK_SECONDS = 0.6 + 1e-6   # within which a peak of importance counts for a grasp or a release
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +120,7 @@ class Measured:
         for when, name in clip.events:
             if name in ('grasp', 'release'):
                 self.moments += 1
-                self.found += any(abs(time - when) <= PEAK_SECONDS for time in high)
+                self.found += any(abs(time - when) <= MATCHED_SECONDS for time in high)
         labelled = [one == other for one, other in zip(said, clip.phases, strict=True) if other >= 0]
         self.clips[clip.name] = float(np.mean(labelled)) if labelled else float('nan')
 

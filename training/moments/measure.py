@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+MATCHED_SECONDS = 0.6 + 1e-6    # within which an answer counts for an event; stamps are no exact tenths
+
 
 def segments(labels: Sequence[int]) -> list[tuple[int, int, int]]:
     """Return runs of equal labels as (label, first, last + 1)."""
@@ -55,7 +57,7 @@ def overlap_counts(said: Sequence[int], true: Sequence[int], threshold: float) -
 
 
 def event_counts(
-    said: Sequence[tuple[float, str]], true: Sequence[tuple[float, str]], within: float = 0.6 + 1e-6
+    said: Sequence[tuple[float, str]], true: Sequence[tuple[float, str]], within: float = MATCHED_SECONDS
 ) -> tuple[int, int, int, list[float]]:
     """Match events of one name within so many seconds, one to one: (hits, false, missed, latencies in s)."""
     left = list(true)
