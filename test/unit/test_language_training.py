@@ -10,6 +10,7 @@ from torch import nn
 
 pytest.importorskip('training.language', reason='training/ is not installed: run from the checkout')
 
+from training.averaging import keep
 from training.language.chooser import Chooser, held_out, load_words
 from training.language.dataset import batches, collate, samples
 from training.language.evaluate import measure, right_answer
@@ -17,7 +18,7 @@ from training.language.invent import blend
 from training.language.korean_phrases import particle
 from training.language.korean_verbs import Verb, inflect
 from training.language.sample import Word, link, mark, say, write
-from training.language.train import keep, losses, train
+from training.language.train import losses, train
 from training.language.weigh import occlusion_weights
 from vla_attention.language import InstructionParser
 from vla_attention.language.characters import encode, pieces_of

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from training.averaging import keep
 from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samples
 from training.language.sample import Sample
 from vla_attention.language.instruction import HEADS
@@ -89,17 +90,6 @@ def average(mean: nn.Module, network: nn.Module, step: int) -> None:
     kept = min(AVERAGED, (1 + step) / (10 + step))
     for slow, fast in zip(mean.parameters(), network.parameters(), strict=False):
         slow.lerp_(fast, 1 - kept)
-
-
-@torch.no_grad()
-def keep(mean: nn.Module, start: dict[str, Tensor], share: float) -> None:
-    """Move the weights back towards those that training began with, by this share of the way.
-
-    Between the two lie weights that do better than either on what the new training has not (Wortsman et al.,
-    "Robust fine-tuning of zero-shot models", 2022).
-    """
-    for name, tensor in mean.state_dict().items():
-        tensor.lerp_(start[name], share)
 
 
 def train(options: argparse.Namespace) -> LanguageNetwork:

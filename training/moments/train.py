@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from training.averaging import keep
 from training.moments.dataset import CACHE, Sequence, load_shards
 from training.moments.measure import Tally
 from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder, look
@@ -150,38 +151,24 @@ def evaluate(model: PhaseModel, episodes: list[Observed]) -> Tally:
 
 
 def save(out: Path, finder: ActionFinder, model: PhaseModel) -> None:
-    """Write both parts to one file in half precision."""
+    """Write both parts to one file in half precision, whole or not at all."""
     tensors = {f'{part}.{name}': tensor.half() if tensor.is_floating_point() else tensor
                for part, module in (('finder', finder), ('phases', model))
                for name, tensor in module.state_dict().items()}
-    write(out, tensors)
-
-
-def write(out: Path, tensors: dict[str, Tensor]) -> None:
-    """Write weights, whole or not at all."""
     partial = out.with_suffix('.partial')
     save_file(tensors, str(partial))
     partial.chmod(0o644)
     partial.rename(out)
 
 
-def keep(out: Path, start: Path, share: float) -> None:
-    """Move the phases' weights in ``out`` back towards those that training began with, by this share.
-
-    Between the two lie weights that do better than either on what neither was trained on (Wortsman et al.,
-    "Robust fine-tuning of zero-shot models", 2022).
-    """
-    new, old = load_file(str(out)), load_file(str(start))
-    for name, tensor in new.items():
-        if name.startswith('phases.') and tensor.is_floating_point():
-            new[name] = tensor.float().lerp(old[name].float(), share).half()
-    write(out, new)
-
-
 def train(
-    steps: int, finder_path: Path, out: Path, start: Path | None = None, rate: float = RATE, seed: int = 0
+    steps: int, finder_path: Path, out: Path, start: Path | None = None, rate: float = RATE, seed: int = 0,
+    kept: float = 0.0,
 ) -> None:
-    """Train for so many steps and keep the weights that do best on held-out episodes of other arms."""
+    """Train for so many steps and keep the weights that do best on held-out episodes of other arms.
+
+    :param kept: share of the phases' weights before, in ``start``, in the result.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     finder = ActionFinder()
@@ -232,6 +219,10 @@ def train(
             if score > best:
                 best = score
                 save(out, finder, average.module)
+    if start is not None and kept:
+        model.load_state_dict(load_part(out, 'phases'))
+        keep(model, load_part(start, 'phases'), kept)
+        save(out, finder, model)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -249,9 +240,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.start is not None and options.start.resolve() == options.out.resolve():
         parser.error('--out is --start: the weights before would be lost')
     torch.set_num_threads(1)
-    train(options.steps, options.finder, options.out, options.start, options.rate, options.seed)
-    if options.start is not None and options.keep:
-        keep(options.out, options.start, options.keep)
+    train(options.steps, options.finder, options.out, options.start, options.rate, options.seed, options.keep)
 
 
 if __name__ == '__main__':
