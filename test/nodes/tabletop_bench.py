@@ -32,6 +32,14 @@ TOPICS = {'focus/regions_3d': Detection3DArray, 'focus/target/points': PointClou
           'focus/destination/pose': PoseStamped, 'focus/markers': MarkerArray}
 
 
+def stamp(nanoseconds):
+    return Time(sec=nanoseconds // 10 ** 9, nanosec=nanoseconds % 10 ** 9)
+
+
+def header_of(message):
+    return message.header if hasattr(message, 'header') else message.markers[0].header
+
+
 class Bench:
     """A camera and an attention node as the test wants them, and what focus_node says."""
 
@@ -72,8 +80,7 @@ class Bench:
     def messages(self, encoding='32FC1'):
         """Return one image's messages by topic, all of one new stamp."""
         self.nanoseconds += 33_000_000
-        stamp = Time(sec=self.nanoseconds // 10 ** 9, nanosec=self.nanoseconds % 10 ** 9)
-        header = Header(stamp=stamp, frame_id=FRAME)
+        header = Header(stamp=stamp(self.nanoseconds), frame_id=FRAME)
         depth = self.depth if encoding == '32FC1' else (np.nan_to_num(self.depth) * 1000).astype(np.uint16)
         info = CameraInfo(header=header, width=WIDTH, height=HEIGHT)
         info.k = [FOCAL, 0.0, (WIDTH - 1) / 2, 0.0, FOCAL, (HEIGHT - 1) / 2, 0.0, 0.0, 1.0]
@@ -104,9 +111,9 @@ class Bench:
             self.send(messages)
             self.graph.spin(0.1)
             for message in self.got[topic]:
-                have = message.markers[0].header if topic == 'focus/markers' else message.header
-                if (have.stamp.sec, have.stamp.nanosec) in sent:
-                    return message, sent[have.stamp.sec, have.stamp.nanosec]
+                have = header_of(message).stamp
+                if (have.sec, have.nanosec) in sent:
+                    return message, sent[have.sec, have.nanosec]
             return None
         self.got[topic].clear()
         return self.graph.wait(answered)
@@ -128,8 +135,8 @@ class Bench:
         for _ in range(3):
             messages = self.messages()
             change(messages)
-            stamp = messages['focus/regions'].header.stamp
-            sent.add((stamp.sec, stamp.nanosec))
+            header = messages['focus/regions'].header
+            sent.add((header.stamp.sec, header.stamp.nanosec))
             self.send(messages)
             self.graph.spin(0.15)
         return sum((each.header.stamp.sec, each.header.stamp.nanosec) in sent

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
-from tabletop_bench import CUP, FRAME, TOPICS, Bench
+from tabletop_bench import CUP, FRAME, TOPICS, Bench, header_of, stamp
 
 from vla_attention.focus.pose import quaternion
 from vla_attention.ros.clouds import read_cloud
@@ -53,8 +52,6 @@ def moving(nanoseconds):
             np.array([0.3, 0.1, 0.6]) + seconds * np.array([0.4, -0.2, 0.1]))
 
 
-
-
 def transform(parent, child, pose, nanoseconds):
     turn, move = pose
     message = TransformStamped(header=Header(frame_id=parent, stamp=stamp(nanoseconds)), child_frame_id=child)
@@ -62,10 +59,6 @@ def transform(parent, child, pose, nanoseconds):
     r.x, r.y, r.z, r.w = (float(value) for value in quaternion(turn))
     t.x, t.y, t.z = (float(value) for value in move)
     return message
-
-
-def stamp(nanoseconds):
-    return Time(sec=nanoseconds // SECOND, nanosec=nanoseconds % SECOND)
 
 
 def stamp_of(messages):
@@ -103,19 +96,15 @@ class Robot:
             change(messages)
             self.bench.send(messages)
             self.graph.spin(0.1)
-            by_topic = {topic: {nanoseconds_of(header(each)): each for each in got}
+            by_topic = {topic: {nanoseconds_of(header_of(each)): each for each in got}
                         for topic, got in self.bench.got.items()}
             for nanoseconds in sent.intersection(*by_topic.values()):
                 answers = {topic: each[nanoseconds] for topic, each in by_topic.items()}
-                if (frame in (None, header(answers['focus/regions_3d']).frame_id)
+                if (frame in (None, header_of(answers['focus/regions_3d']).frame_id)
                         and read_cloud(answers['focus/target/points'])[1] is not None):
                     return nanoseconds, answers
             return None
         return self.graph.wait(answered)
-
-
-def header(message):
-    return message.header if hasattr(message, 'header') else message.markers[0].header
 
 
 def assert_moved(before, after, turn, move):
@@ -129,7 +118,7 @@ def assert_moved(before, after, turn, move):
         np.testing.assert_allclose(np.abs(between), np.eye(3), atol=1e-9)
     assert set(after) == set(TOPICS)
     for topic, message in after.items():
-        assert header(message).frame_id == (FRAME if topic in IN_CAMERA else 'base_link')
+        assert header_of(message).frame_id == (FRAME if topic in IN_CAMERA else 'base_link')
     boxes = [answers['focus/regions_3d'].detections for answers in (before, after)]
     assert len(boxes[0]) == 3
     for one, two in zip(*boxes, strict=True):
@@ -156,7 +145,7 @@ def assert_moved(before, after, turn, move):
 def test_all_of_an_image_is_in_the_frame_at_its_stamp(graph):
     robot = Robot(graph)
     _, before = robot.whole()
-    assert header(before['focus/regions_3d']).frame_id == FRAME and not graph.node.count_subscribers('/tf')
+    assert header_of(before['focus/regions_3d']).frame_id == FRAME and not graph.node.count_subscribers('/tf')
     robot.set_frame('base_link')
     graph.wait(lambda: graph.node.count_subscribers('/tf') and graph.node.count_subscribers('/tf_static'))
 
@@ -164,7 +153,7 @@ def test_all_of_an_image_is_in_the_frame_at_its_stamp(graph):
     robot.bench.complaint(f"no transform from '{FRAME}' to 'base_link' at the image's stamp: \"base_link\" "
                           'passed to lookupTransform argument target_frame does not exist; everything '
                           f"stays in '{FRAME}'", lambda messages: None)
-    assert header(robot.whole()[1]['focus/regions_3d']).frame_id == FRAME
+    assert header_of(robot.whole()[1]['focus/regions_3d']).frame_id == FRAME
 
     # a camera that moves: transforms 12 ms before and 17 ms after each image; how it is mounted comes late
     robot.static.sendTransform(transform('camera_link', FRAME, MOUNT, 0))
@@ -180,7 +169,7 @@ def test_all_of_an_image_is_in_the_frame_at_its_stamp(graph):
     # who asks for the camera's frame again listens to /tf no more
     robot.set_frame('')
     graph.wait(lambda: not graph.node.count_subscribers('/tf'))
-    assert header(robot.whole()[1]['focus/regions_3d']).frame_id == FRAME
+    assert header_of(robot.whole()[1]['focus/regions_3d']).frame_id == FRAME
 
 
 def test_a_transform_that_comes_after_the_image_and_one_that_stopped(graph):
