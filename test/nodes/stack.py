@@ -55,10 +55,10 @@ class Stack:
     def say(self, text: str) -> dict:
         """Publish an instruction and return the parse that comes of it."""
         self.graph.wait(lambda: self.instruction.get_subscription_count())
-        count = len(self.parsed)
+        self.parsed.clear()     # what is under way of an earlier one may still come
         self.instruction.publish(String(data=text))
-        self.graph.wait(lambda: len(self.parsed) > count)
-        return json.loads(self.parsed[-1].data)
+        return self.graph.wait(lambda: next(
+            (parse for parse in (json.loads(each.data) for each in self.parsed) if parse['text'] == text), None))
 
     def answer(self, got: list, pixels: np.ndarray | None = None, seconds: float = 180.0):
         """Send pictures until one of them, by its stamp, has an answer in the list; return both."""

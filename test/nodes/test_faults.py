@@ -263,11 +263,16 @@ def test_a_late_subscriber_gets_the_parse_although_instruction_node_was_killed(s
     graph.wait(lambda: 'attention_node' in stack.diagnostics and (
         stack.status('attention_node').get('instruction') == '파란 상자를 빨간 컵 옆에 놓아줘'))
     parser = next(each for each in graph.processes if each.module == 'instruction_node')
+
+    def listeners() -> set:
+        return {bytes(each.endpoint_gid) for each in graph.node.get_subscriptions_info_by_topic('instruction')}
+    before = listeners()
     assert parser.stop(signal.SIGKILL) == -signal.SIGKILL
     restarted = graph.start('instruction_node', initial_instruction='숟가락을 집어줘')
     late = graph.collect(String, 'instruction/parsed', latched=True)
     graph.wait(lambda: late and json.loads(late[-1].data)['text'] == '파란 상자를 빨간 컵 옆에 놓아줘')
     assert 'taking up again' in restarted.log
+    graph.wait(lambda: listeners() - before)    # the dead one's subscription is seen for a while yet
     assert stack.say('pick up the spoon')['roles']['target'] == ['spoon']   # what is said counts more
 
 
