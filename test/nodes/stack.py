@@ -57,8 +57,11 @@ class Stack:
         self.graph.wait(lambda: self.instruction.get_subscription_count())
         self.parsed.clear()     # what is under way of an earlier one may still come
         self.instruction.publish(String(data=text))
-        return self.graph.wait(lambda: next(
-            (parse for parse in (json.loads(each.data) for each in self.parsed) if parse['text'] == text), None))
+
+        def answer() -> dict | None:
+            parses = [json.loads(each.data) for each in self.parsed]
+            return next((parse for parse in parses if parse['text'] == text), None)
+        return self.graph.wait(answer)
 
     def answer(self, got: list, pixels: np.ndarray | None = None, seconds: float = 180.0):
         """Send pictures until one of them, by its stamp, has an answer in the list; return both."""

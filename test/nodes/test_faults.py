@@ -265,7 +265,8 @@ def test_a_late_subscriber_gets_the_parse_although_instruction_node_was_killed(s
     parser = next(each for each in graph.processes if each.module == 'instruction_node')
 
     def listeners() -> set:
-        return {bytes(each.endpoint_gid) for each in graph.node.get_subscriptions_info_by_topic('instruction')}
+        infos = graph.node.get_subscriptions_info_by_topic('instruction')
+        return {bytes(each.endpoint_gid) for each in infos}
     before = listeners()
     assert parser.stop(signal.SIGKILL) == -signal.SIGKILL
     restarted = graph.start('instruction_node', initial_instruction='숟가락을 집어줘')

@@ -1,11 +1,13 @@
 """Work is on the newest item, and on a fresher one where that is soon there."""
 
+import os
+import sys
 import threading
 import time
 
 import pytest
 
-from vla_attention.ros.worker import NewestWorker, patience
+from vla_attention.ros.worker import BACKGROUND, NewestWorker, patience
 
 
 @pytest.mark.parametrize('waited, period, max_wait, seconds', [
@@ -84,3 +86,18 @@ def test_an_old_item_makes_room_for_a_fresh_one_but_is_not_lost_when_none_comes(
     busy.worker.put('last')
     assert busy.idle.wait(10) and busy.done == ['first', 'old', 'busy', 'last']
     assert busy.worker.stop()
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='threads have no niceness of their own')
+def test_work_in_the_background_gives_way_and_nothing_else_does():
+    found, done = [], threading.Event()
+
+    def work(item):
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        done.set()
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    worker = NewestWorker(work, failed=found.append, niceness=BACKGROUND)
+    worker.put('item')
+    assert done.wait(10) and found == [max(BACKGROUND, before)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    assert worker.stop()

@@ -31,6 +31,7 @@ from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
+from vla_attention.ros.worker import BACKGROUND
 from vla_attention.stream import StreamAttention
 from vla_attention.threads import cores
 from vla_attention.vision.engine import ENGINES, PRECISIONS
@@ -149,7 +150,7 @@ class AttentionNode(ImageNode):
                            missing=f'no instruction yet on {topic}')
         self._query = None
         self._stream.forget()
-        self._beside = self.worker(lambda item: self._stream.look_ahead(*item))
+        self._beside = self.worker(lambda item: self._stream.look_ahead(*item), niceness=BACKGROUND)
         self.subscribe(String, 'instruction/parsed', self._take_instruction, qos.latched())
         super().activate()
 

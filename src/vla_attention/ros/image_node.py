@@ -38,6 +38,8 @@ class ImageNode(PerceptionNode):
     field and value.
     """
 
+    niceness = 0    # of the thread that works; see :class:`~vla_attention.ros.worker.NewestWorker`
+
     def look(self, image: np.ndarray, header: Header) -> bool:
         """Work on one image, in the worker's thread; return whether there was anything to do.
 
@@ -57,7 +59,7 @@ class ImageNode(PerceptionNode):
         """Start to take images."""
         self._newest = float('-inf')
         self.health.latency_limit = lambda: self.parameters['latency_limit']
-        self._image_worker = self.worker(self._work, max_wait=self.max_wait)
+        self._image_worker = self.worker(self._work, max_wait=self.max_wait, niceness=self.niceness)
         self._image_input: Input | None = None
         self.take_images()
 

@@ -24,6 +24,7 @@ from vla_attention.ros.messages import ImageError, read_array, seconds, write_fl
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import run
 from vla_attention.ros.topics import Input
+from vla_attention.ros.worker import BACKGROUND
 
 ROLES = ('target', 'destination')
 
@@ -43,6 +44,8 @@ SETTINGS = (
 
 class MomentsNode(ImageNode):
     """Tells what is going on, about five times a second; takes images only while somebody takes that."""
+
+    niceness = BACKGROUND   # a phase that is 50 ms older is as good, a box is not
 
     def __init__(self, **options: Any) -> None:
         super().__init__('moments_node', SETTINGS, **options)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+# niceness of work that no result waits for: on two busy cores the others' 95th percentile is a third less
+BACKGROUND = 10
 
 
 class NewestWorker:
@@ -20,7 +25,8 @@ class NewestWorker:
     """
 
     def __init__(self, work: Callable[[Any], None], *, failed: Callable[[Exception], None],
-                 slots: int = 1, max_wait: Callable[[], float] = lambda: 1.0) -> None:
+                 slots: int = 1, max_wait: Callable[[], float] = lambda: 1.0,
+                 niceness: int = 0) -> None:
         """Start the thread.
 
         :param work: called with each item, in the worker's thread.
@@ -28,9 +34,12 @@ class NewestWorker:
         :param slots: how many items may wait.
         :param max_wait: share (0..1) of the period in which items come that one may have waited when it could
             be begun; 1: whatever waits is begun at once. It takes effect with one slot.
+        :param niceness: of the thread, 0 to 19 (Linux; no effect elsewhere): how far it gives way to others
+            where the processor is short.
         """
         self._work = work
         self._failed = failed
+        self._niceness = niceness
         self._max_wait = max_wait
         self._came = 0.0                    # when the last item came (monotonic seconds)
         self._period: float | None = None   # in which items come, smoothed
@@ -64,6 +73,9 @@ class NewestWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        if self._niceness and sys.platform == 'linux':      # where threads have a niceness of their own
+            this = (os.PRIO_PROCESS, threading.get_native_id())
+            os.setpriority(*this, max(self._niceness, os.getpriority(*this)))   # less nice needs a privilege
         while True:
             with self._ready:
                 self._ready.wait_for(lambda: self._waiting or self._stopped)
