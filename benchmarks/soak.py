@@ -40,6 +40,7 @@ from scripts.node_processes import (
 )
 from vla_attention.ros import qos
 
+COMPOSED = 'attention_stack'
 PERIOD = 10.0       # seconds between two lines
 PAUSE = 30.0        # seconds between two faults
 FIRST_PAUSE = 5.0   # the same until memory is settled
@@ -52,6 +53,8 @@ RESULTS = Path(__file__).with_name('results')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--minutes', type=float, default=10.0, help='how long (default: 10)')
+    parser.add_argument('--stack', choices=('composed', 'separate'), default='composed',
+                        help='how the nodes run (default: in one process, as the launch file has it)')
     parser.add_argument('--curve', type=Path, default=RESULTS / 'soak.jsonl', metavar='JSONL',
                         help='lines of the run; one that was cut off goes on; drawn as a PNG of that name')
     parser.add_argument('--priority', type=int, default=None, metavar='N',
@@ -94,6 +97,7 @@ class Soak:
         self._observer = observer
         self._processes = processes
         self._options = options
+        self._names = (COMPOSED,) if options.stack == 'composed' else STACK
         self._begun = lines[-1]['minute'] if lines else 0.0
         self._settled = bool(lines) and lines[-1]['settled']
         self._restarts: Counter[str] = Counter(lines[-1]['restarts'] if lines else {})
@@ -111,7 +115,7 @@ class Soak:
         """Start everything, let it run with faults, and kill each node once at the end."""
         self._start()
         faults = Faults(self._observer, self._spin)
-        kills = {f'kill {node}': self._killer(node) for node in STACK}
+        kills = {f'kill {name}': self._killer(name) for name in self._names}
         others = {name: getattr(faults, name) for name in faults.ALL}
         turn = [*others.items()] if self._settled else [*kills.items(), *others.items()]
         total = self._options.minutes
@@ -142,8 +146,10 @@ class Soak:
         process = psutil.Process(start.pids()['scene_camera'])
         while process.cpu_percent(1.0) / 100 > RESTING:
             pass
-        for name in STACK:
-            start.start_node(name)
+        for name in self._names:
+            # what was said last outlives the whole stack in a file alone
+            kept = {'state_directory': start.log(name).parent} if name == COMPOSED else {}
+            start.start_node(name, **kept)
         self._observer.wait_active(STACK)
         for topic, message_type in (('focus/regions', Detection2DArray), ('overlay', Image),
                                     ('focus/regions_3d', Detection3DArray)):
@@ -195,14 +201,16 @@ class Soak:
                  if line['focus/regions']['messages']]
         return statistics.median(known) if known else 1000.0
 
-    def _killer(self, node: str) -> Callable[[], None]:
+    def _killer(self, name: str) -> Callable[[], None]:
+        nodes = STACK if name == COMPOSED else (name,)
+
         def kill() -> None:
-            command = self._processes.kill(node)
+            command = self._processes.kill(name)
             self._spin(2.0)     # as the launch files' respawn_delay
-            self._processes.start(node, command)
-            self._restarts[node] += 1
-            self._observer.forget((node,))
-            self._observer.wait_active((node,))
+            self._processes.start(name, command)
+            self._restarts[name] += 1
+            self._observer.forget(nodes)
+            self._observer.wait_active(nodes)
             self._make_way()
         return kill
 
@@ -244,6 +252,11 @@ def _read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
 
 
+def _nodes(lines: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the processes of the stack that ran."""
+    return tuple(name for name in (COMPOSED, *STACK) if any(name in line['rss MB'] for line in lines))
+
+
 def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
     """Return rows of memory by process, and of what happened by fault.
 
@@ -256,13 +269,14 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
     late = [line for line in lines if minutes - 1 <= line['minute']
             and line['restarts'] == early[-1]['restarts']] if early else []
     rows = []
-    for name in (*STACK, 'all nodes', 'scene_camera', 'observer'):
+    names = _nodes(lines)
+    for name in (*names, 'all nodes', 'scene_camera', 'observer'):
         row: dict[str, Any] = {'process': name}
         for kind in ('rss', 'own'):
             before, after = (_memory(part, f'{kind} MB', name) for part in (early, late))
             row |= {f'{kind} MB settled': before, f'{kind} MB at the end': after,
                     f'{kind} growth %': round((after / before - 1) * 100, 2) if before and after else None}
-        rows.append({**row, 'restarts': lines[-1]['restarts'].get(name, 0) if name in STACK else None})
+        rows.append({**row, 'restarts': lines[-1]['restarts'].get(name, 0) if name in names else None})
     happened = [each for line in lines for each in line['happened']]
     faults = []
     for name in dict.fromkeys(each['fault'] for each in happened):
@@ -281,7 +295,7 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
 def _memory(lines: list[dict[str, Any]], kind: str, name: str) -> float | None:
     if not lines or kind not in lines[0]:
         return None
-    found = [sum(line[kind].get(node, 0) for node in STACK) if name == 'all nodes'
+    found = [sum(line[kind].get(node, 0) for node in _nodes(lines)) if name == 'all nodes'
              else line[kind].get(name, float('nan')) for line in lines]
     return round(float(np.median(found)), 1)
 
@@ -293,9 +307,10 @@ def draw(lines: list[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
     figure, (memory, latency) = pyplot.subplots(2, 1, figsize=(10, 7), sharex=True, constrained_layout=True)
     minutes = [line['minute'] for line in lines]
-    memory.plot(minutes, [sum(line['rss MB'].get(node, 0) for node in STACK) for line in lines], 'k',
+    names = _nodes(lines)
+    memory.plot(minutes, [sum(line['rss MB'].get(node, 0) for node in names) for line in lines], 'k',
                 label='all nodes')
-    for node in (*STACK, 'scene_camera', 'observer'):
+    for node in (*names, 'scene_camera', 'observer'):
         memory.plot(minutes, [line['rss MB'].get(node, float('nan')) for line in lines], label=node)
     memory.set_ylabel('resident memory (MB)')
     memory.set_ylim(bottom=0)
