@@ -15,16 +15,24 @@ _ASKING = ('could', 'can', 'would', 'will', 'do', 'is', 'are', 'may', 'how', 'wh
 def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
     kind = choose.pick(
-        plain=84, noun=4.5, have=3.5, topic=1.5, passive=1.5, there=1.5, see=1, gerund=2.5, instead=1.2
+        plain=83, noun=4.5, have=3.5, topic=1.5, passive=1.5, belongs=1.3, there=1.5, see=1, said=1.2,
+        gerund=2.5, instead=1.2,
     )
     if kind == 'noun':
         return _named(choose, [])
+    if kind == 'have' and choose.chance(0.25):
+        group = noun_phrase(choose, post='any')
+        mark(group.words, 'target')
+        verb = 'are' if group.head.text.endswith('s') else 'is'
+        return say(choose.word('where_prefixes')) + group.all() + say(verb) + _end(choose, choose.chance(0.4))
     if kind == 'have':
         return _named(choose, say(choose.template(choose.lists['have_prefixes'])))
-    if kind in ('topic', 'there', 'see'):
+    if kind in ('topic', 'there', 'see', 'said'):
         return _introduced(choose, kind)
     if kind == 'passive':
         return _passive(choose)
+    if kind == 'belongs':
+        return _belongs(choose)
     if kind == 'gerund':
         made = clause(choose, form='ing', front=False)
         return say(choose.rng.choice(choose.lists['gerund_prefixes'])) + made.words + _end(choose, True)
@@ -67,6 +75,16 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
     link([group.head], 'argument', [made.verb])
     if kind == 'topic':
         return [*group.all(), Word(',', glue=True), *made.words, *_end(choose, False)]
+    if kind == 'said':
+        so = choose.word('so_then').replace(',', ', ').split()
+        between = [Word(part, glue=not part.isalpha()) for part in so]
+        return [
+            *group.all(),
+            *say(choose.word('said_of')),
+            *between,
+            *made.words,
+            *_end(choose, so[-1] == 'you'),
+        ]
     if kind == 'there':
         return (
             say(choose.word('there_is'))
@@ -98,6 +116,20 @@ def _passive(choose: Chooser) -> list[Word]:
         link([there.head], 'argument', action[:1])
         words += there.all()
     return with_manner(choose, words, action, False, False, '') + _end(choose, False)
+
+
+def _belongs(choose: Chooser) -> list[Word]:
+    """Tell where things belong: "the towel goes in the basket"."""
+    words: list[Word] = []
+    for index in range(choose.rng.choices((1, 2), (0.8, 0.2))[0]):
+        group = noun_phrase(choose, post='clear')
+        mark(group.words, 'target')
+        *before, verb = say(choose.word('belonging'))
+        mark([verb], 'action')
+        there = destination(choose, 'place')
+        link([group.head, there.head], 'argument', [verb])
+        words += (say('and') if index else []) + group.all() + before + [verb] + there.all()
+    return words + _end(choose, False)
 
 
 def _steps(choose: Chooser) -> list[Word]:

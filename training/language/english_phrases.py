@@ -26,6 +26,8 @@ def noun_phrase(
         words = say(choose.word('that_ones'))
         link(words[:-1], 'modifier', words[-1:])
         return Group(words, words[-1])
+    if depth == 0 and key == 'nouns' and post in ('any', 'still') and choose.chance(0.015):
+        return _everything(choose, post)
     lead, words = _determiner(choose)
     row: list[Word] = []
     if choose.chance(0.035 if depth == 0 else 0.02):
@@ -47,6 +49,22 @@ def noun_phrase(
         [head],
     )
     return Group(words, head, lead)
+
+
+def _everything(choose: Chooser, post: str) -> Group:
+    """Return all that is somewhere: "everything on the table"."""
+    words = say(choose.word('every_thing'))
+    after = _postmodifier(choose, 0, post)
+    relative = after[0].text in ('that', 'which', 'you', 'i')
+    if words[-1].text in ('whatever', 'what') and not relative:
+        after = say(choose.rng.choice(('is', 'is', 'you find', 'lies', 'is left'))) + after
+    link(
+        [word for word in words[1:] + after
+         if 'modifier' not in word.links and word.text not in ('the', 'a', 'an')],
+        'modifier',
+        words[:1],
+    )
+    return Group(words + after, words[0])
 
 
 def _determiner(choose: Chooser) -> tuple[list[Word], list[Word]]:
@@ -188,9 +206,11 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
     if verb_class == 'give':
         words = say('to') + say(choose.word('people'))
         return _preposition_group(words, 1, 'destination')
-    if not motional and choose.chance(0.10 if verb_class != 'go' else 0.06):
+    if not motional and verb_class in ('move', 'go') and choose.chance(0.09):
+        return _along(choose)
+    if not motional and choose.chance({'go': 0.06, 'move': 0.12}.get(verb_class, 0.10)):
         words = say(choose.word('referring' if choose.chance(0.3) else 'bare'))
-        if verb_class == 'move' and choose.chance(0.3):
+        if verb_class == 'move' and choose.chance(0.4):
             words = say(f'{choose.word("distances")} {choose.word("directions")}')
         mark(words, 'destination')
         link(words[:-1], 'modifier', [words[-1]])
@@ -220,6 +240,18 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
     else:
         words = say(relation) + _place(choose, relation, 0, described=0.17)
     return _preposition_group(words, len(say(relation)), 'destination')
+
+
+def _along(choose: Chooser) -> Group:
+    """Return the way that a thing takes, alone or with where it ends: "across the floor to the corner"."""
+    way = choose.noun('surfaces') if choose.chance(0.3) else choose.word('ways_along')
+    lead = say(choose.word('along'))
+    words = lead + say('the') + say(way)
+    if choose.chance(0.45):
+        end = choose.word('unmistakable')
+        words += say(end) + (say('the') + say(choose.word('places')) if choose.chance(0.4)
+                             else _place(choose, end, 1, post='none'))
+    return _preposition_group(words, len(lead), 'destination')
 
 
 def source(choose: Chooser, particle: str = '') -> Group:
@@ -263,6 +295,7 @@ def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], lis
             loop=3,
             tool=50 if verb in choose.lists['using'] else 5,
             grip=4,
+            beginning=0.8,
             facing=3,
             until=3,
             during=2.5,
@@ -271,6 +304,7 @@ def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], lis
             filled=60 if verb in choose.lists['filling'] else 0,
             sorted=40 if verb in choose.lists['sorting'] else 0,
             posture=25 if verb in choose.lists['verbs']['place'] else 0,
+            carried=8 if verb in choose.lists['verbs']['move'] + choose.lists['verbs']['take'] else 0,
         )
         if place != 'before'
         else 'adverb'
@@ -321,6 +355,8 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
         if choose.chance(0.3):
             return say(f'{side} {rng.choice(("up", "down", "first", "side up", "end up"))}')
         return say(f'with {rng.choice(("the", "the", "its", "their"))} {side} {choose.word("facing")}')
+    if kind == 'beginning':
+        return say(choose.word('beginning')) + noun_phrase(choose, depth=1, post='none').all()
     if kind == 'until':
         who = rng.choice(('it', 'it', 'they', 'the ' + choose.noun()))
         return say(f'until {who} {choose.word("happens")}')
@@ -331,8 +367,8 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
         return say(f'{rng.choice(("into", "into", "in"))} {which}{choose.word("pieces")}')
     if kind == 'sorted':
         return say(choose.word('sorted_by'))
-    if kind == 'posture':
-        return say(choose.word('postures'))
+    if kind in ('posture', 'carried'):
+        return say(choose.word({'posture': 'postures'}.get(kind, kind)))
     if kind == 'ways':
         return say(choose.word('ways'))
     if kind == 'filled':

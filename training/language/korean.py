@@ -12,7 +12,7 @@ from training.language.sample import Word, link, mark, say
 
 def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
-    kind = choose.pick(plain=88, noun=4, where=2.5, there=1.5, after=2, see=1)
+    kind = choose.pick(plain=87, noun=4, where=2.5, there=1.5, after=2, see=1, said=1.2)
     if kind == 'noun':
         group = noun_phrase(choose)
         mark(group.words, 'target')
@@ -34,7 +34,7 @@ def sentence(choose: Chooser) -> list[Word]:
             else []
         )
         return group.words + particles + say(choose.word('where_is')) + _end(choose, True)
-    if kind in ('there', 'see'):
+    if kind in ('there', 'see', 'said'):
         return _introduced(choose, kind)
     if kind == 'after':
         return _verb_first(choose)
@@ -80,6 +80,10 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
             if after[-1].text == '?'
             else [*after, Word(choose.rng.choice(('.', ',', '.', '')), glue=True)]
         )
+    elif kind == 'said':
+        after += say(choose.word('said_of'))
+        if after[-1].text[-1] not in '까서데길':
+            after.append(Word(choose.rng.choice(',..'), glue=True))
     else:
         after += say(choose.rng.choice(('보이면', '있으면', '나타나면', '보이거든')))
     return lead + group.words + after + made.words + _end(choose, made.asks)

@@ -15,7 +15,7 @@ from training.language.korean_phrases import (
     source,
     verb_words,
 )
-from training.language.korean_verbs import final_form, forbidding_form, joining_form, pick_verb
+from training.language.korean_verbs import Verb, final_form, forbidding_form, joining_form, pick_verb
 from training.language.sample import Word, link, mark, say
 
 # what may stand before the verb, by class: target, destination, source; scrambled below
@@ -27,6 +27,7 @@ _ARGUMENTS = {
     'attach': {'T D': 1.0, 'D T': 0.35},
     'pour': {'T D': 1.0, 'D T': 0.4, 'S T D': 0.1},
     'act': {'T': 1.0},
+    'give': {'T D': 1.0, 'D T': 0.7, 'S T D': 0.1, 'D': 0.15},
     'go': {'D': 1.0},
 }
 CLASSES: dict[str, float] = {
@@ -37,11 +38,13 @@ CLASSES: dict[str, float] = {
     'attach': 3,
     'pour': 5,
     'act': 20,
+    'give': 3.5,
     'go': 1.5,
 }
-PLACERS: dict[str, float] = {'place': 6, 'move': 3, 'pour': 0.4, 'attach': 0.5}
+PLACERS: dict[str, float] = {'place': 6, 'move': 3, 'give': 0.8, 'pour': 0.4, 'attach': 0.5}
 TAKERS: dict[str, float] = {'take': 6, 'take_from': 3}
 CASES = ('을', '를', '은', '는', '만')
+GLUED = ('에', '에는', '엔', '에도', '한테', '한테는')
 
 
 @dataclass
@@ -77,6 +80,9 @@ def clause(
     else:
         text = verb.stem + '기'
         time = say(choose.rng.choice(('전에', '전에', '전', '직전에')))
+    noun = verb.stem[:-1]
+    if verb.stem.endswith('하') and len(noun) > 1 and choose.chance(0.06):     # "정리 좀 해줘"
+        text = text.replace(noun, f'{noun} {choose.rng.choice(("좀", "좀", "한번", ""))} ', 1)
     action = verb_words(text)
     link(time, 'time', action[:1])
     parts = _arguments(choose, kind, action, drop_target, pronoun)
@@ -199,8 +205,10 @@ def _case(
     choose: Chooser, last: Word, action: list[Word], topic: float = 4, bare: float = 0.17
 ) -> list[Word]:
     """Return the particle of a target: mostly 을/를, or none, with 좀 now and then."""
+    counted = any(count.endswith(last.text) for count in choose.lists['counts'])
+    only = 25 if counted else 2.5  # "쿠키 두 개만"
     kind = choose.rng.choices(
-        ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, 2.5, 1.2, 0.8, 0.3)
+        ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, only, 1.2, 0.8, 0.3)
     )[0]
     words = [particle(kind, last.text)] if kind else []
     if kind == '은' and last.text == '거' and choose.chance(0.8):
@@ -252,7 +260,9 @@ def _with_manner(
 def prohibition(choose: Chooser, *, last: bool) -> Clause:
     """Return a clause that forbids: "칼은 만지지 마"."""
     places = choose.chance(0.1)
-    verb = pick_verb(choose, 'place' if places else 'avoid')
+    close = not places and choose.chance(0.08)   # what takes 에, not 을: "냄비에는 손대지 마"
+    verb = Verb(*choose.rng.choice(choose.lists['avoid_at'])) if close else pick_verb(
+        choose, 'place' if places else 'avoid')
     action = verb_words(forbidding_form(choose, verb, last=last))
     for word in action:
         word.avoid = True
@@ -270,7 +280,11 @@ def prohibition(choose: Chooser, *, last: bool) -> Clause:
         mark(group.words, 'target', avoid=True)
         link([group.head], 'argument', [main])
         words += group.words
-    words += _case(choose, words[-1], [], topic=70)
+    if close:
+        case = choose.word('at_cases')
+        words.append(Word(case, glue=case in GLUED))
+    else:
+        words += _case(choose, words[-1], [], topic=70)
     if choose.chance(0.1):
         words += say(choose.word('never'))
     if places:

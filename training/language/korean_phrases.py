@@ -101,12 +101,12 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
         words = say(english_noun(choose.rng) if choose.chance(0.6) else choose.word('latin'))
     elif draw < 0.31:
         words = say(choose.word('purposes')) + say(choose.noun(key))
-    elif draw < 0.34:
-        of = [particle('의', '')] if choose.chance(0.5) else []
+    elif draw < 0.35:
+        of = [particle('의', '')] if choose.chance(0.35) else []
         words = say(choose.noun(key)) + of + say(choose.noun('parts'))
-    elif draw < 0.37 and key == 'nouns':
+    elif draw < 0.38 and key == 'nouns':
         words = say(choose.word('things'))
-    elif draw < 0.385 and key != 'liquid':
+    elif draw < 0.395 and key != 'liquid':
         words = say(choose.noun(key)) + say(choose.word('numbers'))
     else:
         words = say(choose.noun(key))
@@ -115,7 +115,7 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
 
 def _relative(choose: Chooser, depth: int) -> list[Word]:
     """Return what stands before the noun: "노트북 왼쪽에 있는", "검은색 상자 위의"."""
-    kind = choose.pick(placed=6, of=2, bare=1.5, clause=3, having=1.2, between=0.8, at=1.5)
+    kind = choose.pick(placed=6, of=2, bare=1.5, clause=3, having=1.2, between=0.8, at=1.5, nearest=0.8)
     if kind == 'clause':
         return say(choose.word('clauses'))
     if kind == 'having':
@@ -128,11 +128,14 @@ def _relative(choose: Chooser, depth: int) -> list[Word]:
         choose, depth=depth + 1, plain=0.55, key=choose.pick(nouns=5, surfaces=3, containers=2), clauses=0.1
     )
     words = other.all()
+    if kind == 'nearest':
+        words.append(particle(choose.rng.choice(('에', '에', '에서', '과', '이랑')), words[-1].text))
+        return words + say(choose.rng.choice(('제일', '가장', '더', ''))) + say(choose.word('nearness'))
     if kind == 'between':
         second = noun_phrase(choose, depth=depth + 2, plain=0.6)
         words += [particle(choose.rng.choice(('과', '과', '이랑', '하고')), words[-1].text), *second.all()]
         return words + say('사이') + [Word('에', glue=True)] + say(choose.word('locative'))
-    relation = say(choose.word('relations')) if kind != 'placed' or choose.chance(0.85) else []
+    relation = say(choose.word('relations')) if kind != 'placed' or choose.chance(0.75) else []
     if kind == 'of':
         return words + relation + [Word('의', glue=True)]
     if kind == 'bare':
@@ -160,6 +163,14 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
             words = single(choose, choose.pick(surfaces=4, containers=5)).words
             words += say(choose.word('relations'))
         return _headed(words, 'destination', [])
+    if kind == 'give':
+        if choose.chance(0.1):
+            return _headed(say(choose.word('self')), 'destination', [])
+        words = say(choose.word('receiver' if choose.chance(0.6) else 'people'))
+        ending = choose.rng.choice(choose.lists['to_person'][:-1])
+        if words[-1].text == '손':
+            ending = '에'
+        return _headed(words, 'destination', [particle(ending, words[-1].text)])
     moving = kind in ('move', 'go')
     draw = choose.rng.random()
     if draw < 0.15:
