@@ -20,6 +20,7 @@ _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a cl
     'attach': {'A T D': 1.0},
     'pour': {'A T D': 1.0, 'A T S D': 0.12},
     'act': {'A T': 1.0},
+    'work': {'A T': 1.0},
     'give': {'A me T': 1.0, 'A me T S': 0.15, 'A T D': 0.2},
     'go': {'A D': 1.0},
     'split': {'A T P': 1.0, 'A T P S': 0.12},
@@ -36,6 +37,7 @@ _CLASSES = {
     'attach': 3,
     'pour': 5,
     'act': 20,
+    'work': 6,
     'give': 6,
     'go': 1.5,
     'split': 7,
@@ -98,8 +100,8 @@ def clause(
         if 'S' in order:  # nobody puts a thing back out of the drawer, or plugs it in from there
             pairs = [pair for pair in pairs if pair[1] in _LEAVING]
         verb, particle = choose.rng.choice(pairs)
-    elif kind == 'result':
-        verb = choose.word('result')
+    elif kind in ('result', 'work'):   # work: with a tool, which is too rare among all verbs that act
+        verb = choose.word({'work': 'using'}.get(kind, kind))
     elif order[0] == 'A' and kind != 'go' and choose.chance(0.015):
         verb = english_noun(choose.rng)
     else:
