@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training.language.chooser import Chooser
-from training.language.english_phrases import destination, manner, noun_phrase, source
+from training.language.english_manner import manner
+from training.language.english_phrases import destination, noun_phrase, source
 from training.language.english_targets import targets
 from training.language.invent import english_noun
 from training.language.sample import Word, link, mark, say
@@ -100,8 +101,10 @@ def clause(
         if 'S' in order:  # nobody puts a thing back out of the drawer, or plugs it in from there
             pairs = [pair for pair in pairs if pair[1] in _LEAVING]
         verb, particle = choose.rng.choice(pairs)
-    elif kind in ('result', 'work'):   # work: with a tool, which is too rare among all verbs that act
-        verb = choose.word({'work': 'using'}.get(kind, kind))
+    elif kind == 'result':
+        verb = choose.word('result')
+    elif kind == 'work':    # with a tool, which is too rare among all verbs that act
+        verb = choose.word('using')
     elif order[0] == 'A' and kind != 'go' and choose.chance(0.015):
         verb = english_noun(choose.rng)
     else:

@@ -1,4 +1,4 @@
-"""English noun phrases, destinations, sources and manners."""
+"""English noun phrases, destinations and sources."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
     if kind == 'having':
         how = choose.word('having')
         if how.startswith('with'):
-            return say(f'{how} {_feature(choose)}')
+            return say(f'{how} {feature(choose)}')
         key = 'liquid' if 'f' in how and how != 'for' else 'nouns'
         return say(how) + noun_phrase(choose, depth=depth + 1, post='none', key=key).all()
     words = say(choose.word('that')) if kind == 'that' else []
@@ -168,7 +168,7 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
     return words + say(relation) + _place(choose, relation, depth)
 
 
-def _feature(choose: Chooser) -> str:
+def feature(choose: Chooser) -> str:
     """Return a part that tells a thing from others: "a red lid"."""
     colour = choose.word('colours') + ' ' if choose.chance(0.45) else ''
     article = choose.rng.choice(('the ', 'the ', 'a ', 'a ', 'its ', '', 'two ', 'no '))
@@ -275,143 +275,3 @@ def _preposition_group(words: list[Word], count: int, role: str) -> Group:
     link([word for word in words[:count] if word.text not in ('the', 'a', 'an')], 'modifier', [head])
     link([word for word in inner if 'modifier' not in word.links], 'modifier', [head])
     return Group(words, head)
-
-
-def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], list[Group]]:
-    """Return a manner and the spans in it (several: "slowly and carefully").
-
-    :param place: 'before' the verb, 'front' of the clause, or 'after'.
-    :param verb: in its base form; some take manners of their own ("into slices").
-    """
-    kind = (
-        choose.pick(
-            adverb=60,
-            degree=7,
-            phrase=12,
-            without=10,
-            touching=2.5,
-            so=4,
-            careful=3,
-            loop=3,
-            tool=80 if verb in choose.lists['using'] else 5,
-            grip=22 if verb in choose.lists['verbs']['take'] else 4,
-            beginning=0.8,
-            facing=3,
-            until=3,
-            during=2.5,
-            pieces=40 if verb in choose.lists['cutting'] else 0,
-            ways=60 if verb in choose.lists['turning'] and place == 'after' else 0,
-            filled=60 if verb in choose.lists['filling'] else 0,
-            sorted=40 if verb in choose.lists['sorting'] else 0,
-            posture=25 if verb in choose.lists['verbs']['place'] else 0,
-            carried=8 if verb in choose.lists['verbs']['move'] + choose.lists['verbs']['take'] else 0,
-        )
-        if place != 'before'
-        else 'adverb'
-    )
-    if kind == 'adverb':
-        words = say(choose.word('preverb_adverbs' if place != 'after' or choose.chance(0.35) else 'adverbs'))
-        first = Group(words, words[-1])
-        if choose.chance(0.08):
-            other = say(choose.word('preverb_adverbs'))
-            mark(words, 'manner')
-            mark(other, 'manner')
-            between = say(choose.word('and_manner'))
-            if between[0].text == ',':
-                between[0].glue = True
-            return words + between + other, [first, Group(other, other[-1])]
-    else:
-        words = _manner_phrase(choose, kind, place, verb)
-        first = Group(words, words[-1])
-    mark(words, 'manner')
-    return words, [first]
-
-
-def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Word]:
-    rng = choose.rng
-    if kind == 'degree':
-        adverb = choose.word('preverb_adverbs').split()[-1]
-        return say(
-            choose.word('manner_frames').format(
-                adverb=adverb, degree=choose.word('intensifiers'), adjective=adverb.removesuffix('ly')
-            )
-        )
-    if kind == 'phrase':
-        return say(choose.template(choose.lists['manner_phrases']))
-    if kind == 'without':
-        return say('without ' + choose.template(choose.lists['without']))
-    if kind == 'so':
-        return say(rng.choice(('so that ', 'so ', 'such that ')) + choose.template(choose.lists['so_that']))
-    if kind == 'careful':
-        return say(f'{choose.word("careful_frames")} {choose.word("not_to")}')
-    if kind == 'loop':
-        return say('while ' + choose.word('while'))
-    if kind == 'grip':
-        colour = f'{choose.word("colours")} ' if choose.chance(0.1) else ''
-        which = rng.choice(('the', 'the', 'the', 'its', 'its', 'both', 'their', 'one', 'the two'))
-        return say(f'by {which} {colour}{choose.word("grips")}')
-    if kind == 'facing':
-        side = choose.word('sides_of')
-        if choose.chance(0.3):
-            return say(f'{side} {rng.choice(("up", "down", "first", "side up", "end up"))}')
-        return say(f'with {rng.choice(("the", "the", "its", "their"))} {side} {choose.word("facing")}')
-    if kind == 'beginning':
-        return say(choose.word('beginning')) + noun_phrase(choose, depth=1, post='none').all()
-    if kind == 'until':
-        who = rng.choice(('it', 'it', 'they', 'the ' + choose.noun()))
-        return say(f'until {who} {choose.word("happens")}')
-    if kind == 'during':
-        return say(f'for {choose.word("durations")}')
-    if kind == 'pieces':
-        which = choose.word('pieces_are') + ' ' if choose.chance(0.7) else ''
-        return say(f'{rng.choice(("into", "into", "in"))} {which}{choose.word("pieces")}')
-    if kind == 'sorted':
-        return say(choose.word('sorted_by'))
-    if kind in ('posture', 'carried'):
-        return say(choose.word({'posture': 'postures'}.get(kind, kind)))
-    if kind == 'ways':
-        return say(choose.word('ways'))
-    if kind == 'filled':
-        if choose.chance(0.35) and verb.endswith(('fill', 'up')):
-            return say(choose.word('measures'))
-        which = rng.choice(('', '', 'the ', 'some ', 'hot ', 'cold ', 'fresh '))
-        return say(f'with {which}{choose.noun(rng.choice(("liquid", "liquid", "food")))}')
-    if kind == 'tool':
-        return _tool(choose, place, verb)
-    return _unhurt(choose)
-
-
-def _tool(choose: Chooser, place: str, verb: str) -> list[Word]:
-    """Return what it is done with.
-
-    Behind a thing, "with" is how the thing is done after verbs that take a tool, and for what holds things;
-    else it would be part of the thing. "Using", and what opens the clause, is how after any verb.
-    """
-    using = verb in choose.lists['using']
-    how = choose.rng.choice(('with', 'with', 'with', 'using'))
-    if how == 'with' and not using and place == 'after':
-        what = choose.word('grippers')
-        which = '' if what.startswith('both') else choose.rng.choice(('the ', 'the ', 'your ', 'its ', ''))
-        return say(f'with {which}{what}')
-    if using and choose.chance(0.25):  # anything will do
-        thing = noun_phrase(choose, depth=1, post='none')
-        while thing.head.text in choose.lists['features']:
-            thing = noun_phrase(choose, depth=1, post='none')
-        return say(how) + thing.all()
-    words = say(choose.rng.choice(('the', 'the', 'the', 'a', 'a', 'your', 'my', 'some', '')))
-    for key, probability in (('sizes', 0.12), ('states', 0.12), ('colours', 0.2), ('materials', 0.12)):
-        words += say(choose.word(key)) if choose.chance(probability) else []
-    words += say(choose.word('tools'))
-    if choose.chance(0.12):
-        words += say(choose.word('near')) + noun_phrase(choose, depth=2, post='none', key='surfaces').all()
-    elif choose.chance(0.06):
-        words += say('with ' + _feature(choose))
-    return say(how) + words
-
-
-def _unhurt(choose: Chooser) -> list[Word]:
-    thing = noun_phrase(choose, depth=1, post='none')
-    mark(thing.words, 'manner', avoid=True)
-    if choose.chance(0.15):
-        return say('being careful not to ' + choose.word('avoid_plain')) + thing.all()
-    return say('without ' + choose.word('touching')) + thing.all()

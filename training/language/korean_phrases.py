@@ -167,7 +167,7 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
         if choose.chance(0.1):
             return _headed(say(choose.word('self')), 'destination', [])
         words = say(choose.word('receiver' if choose.chance(0.6) else 'people'))
-        ending = choose.rng.choice(choose.lists['to_person'][:-1])
+        ending = choose.rng.choice([each for each in choose.lists['to_person'] if each != '쪽으로'])
         if words[-1].text == '손':
             ending = '에'
         return _headed(words, 'destination', [particle(ending, words[-1].text)])
