@@ -32,6 +32,7 @@ from benchmarks._faults import Faults
 from benchmarks._observer import Load, NothingCameError, Observer, summary
 from scripts.node_processes import (
     STACK,
+    STACKS,
     Processes,
     end_on_sigterm,
     free_domain,
@@ -40,7 +41,7 @@ from scripts.node_processes import (
 )
 from vla_attention.ros import qos
 
-COMPOSED = 'attention_stack'
+COMPOSED, = STACKS['composed']
 PERIOD = 10.0       # seconds between two lines
 PAUSE = 30.0        # seconds between two faults
 FIRST_PAUSE = 5.0   # the same until memory is settled
@@ -53,7 +54,7 @@ RESULTS = Path(__file__).with_name('results')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--minutes', type=float, default=10.0, help='how long (default: 10)')
-    parser.add_argument('--stack', choices=('composed', 'separate'), default='composed',
+    parser.add_argument('--stack', choices=tuple(STACKS), default='composed',
                         help='how the nodes run (default: in one process, as the launch file has it)')
     parser.add_argument('--curve', type=Path, default=RESULTS / 'soak.jsonl', metavar='JSONL',
                         help='lines of the run; one that was cut off goes on; drawn as a PNG of that name')
@@ -97,7 +98,7 @@ class Soak:
         self._observer = observer
         self._processes = processes
         self._options = options
-        self._names = (COMPOSED,) if options.stack == 'composed' else STACK
+        self._names = STACKS[options.stack]
         self._begun = lines[-1]['minute'] if lines else 0.0
         self._settled = bool(lines) and lines[-1]['settled']
         self._restarts: Counter[str] = Counter(lines[-1]['restarts'] if lines else {})
@@ -273,7 +274,7 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
     for name in (*names, 'all nodes', 'scene_camera', 'observer'):
         row: dict[str, Any] = {'process': name}
         for kind in ('rss', 'own'):
-            before, after = (_memory(part, f'{kind} MB', name) for part in (early, late))
+            before, after = (_memory(part, f'{kind} MB', name, names) for part in (early, late))
             row |= {f'{kind} MB settled': before, f'{kind} MB at the end': after,
                     f'{kind} growth %': round((after / before - 1) * 100, 2) if before and after else None}
         rows.append({**row, 'restarts': lines[-1]['restarts'].get(name, 0) if name in names else None})
@@ -292,10 +293,10 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
             'instructions lost': sum(each.get('lost', 0) for each in happened)}
 
 
-def _memory(lines: list[dict[str, Any]], kind: str, name: str) -> float | None:
+def _memory(lines: list[dict[str, Any]], kind: str, name: str, names: tuple[str, ...]) -> float | None:
     if not lines or kind not in lines[0]:
         return None
-    found = [sum(line[kind].get(node, 0) for node in _nodes(lines)) if name == 'all nodes'
+    found = [sum(line[kind].get(node, 0) for node in names) if name == 'all nodes'
              else line[kind].get(name, float('nan')) for line in lines]
     return round(float(np.median(found)), 1)
 

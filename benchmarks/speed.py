@@ -33,7 +33,14 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray
 
 from benchmarks import hub
 from benchmarks._observer import Load, Observer, summary
-from scripts.node_processes import STACK, Processes, end_on_sigterm, free_domain, use_fastdds_profile
+from scripts.node_processes import (
+    STACK,
+    STACKS,
+    Processes,
+    end_on_sigterm,
+    free_domain,
+    use_fastdds_profile,
+)
 from vla_attention.grounding import make_backend
 from vla_attention.pipeline import Pipeline
 from vla_attention.ros import qos
@@ -55,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=15.0,
                         help='of stream for each line of the table (default: 15)')
     parser.add_argument('--rate', type=float, default=30.0, help='pictures a second (default: 30)')
-    parser.add_argument('--stacks', nargs='+', choices=('separate', 'composed'),
+    parser.add_argument('--stacks', nargs='+', choices=tuple(STACKS),
                         default=('separate', 'composed'), help='how the nodes run (default: both ways)')
     parser.add_argument('--instruction', default='',
                         help='what is asked for (default: something in the scene)')
@@ -75,7 +82,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         rows.append(_echo(observer, processes, options.seconds))
         bar.update()
         for stack in options.stacks:
-            names = STACK if stack == 'separate' else ('attention_stack',)
+            names = STACKS[stack]
             for name in names:
                 processes.start_node(name)
             observer.wait_active(STACK)

@@ -17,6 +17,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 STACK = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node')
+STACKS = {'composed': ('attention_stack',), 'separate': STACK}     # which processes they run in
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')  # Fast DDS 2, Fast DDS 3
 DOMAINS = range(20, 39)     # for those who must not meet a robot's own nodes; 39 is for tests in one process
 
