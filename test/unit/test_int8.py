@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from vla_attention.grounding.embedded_model import load_model
+from vla_attention.grounding.second_look import cut
 from vla_attention.vision.backbone import EfficientNetLite0, SameConvolution
 from vla_attention.vision.engine import OpenVinoEngine, as_tensor
 from vla_attention.vision.int8 import Int8Convolution, convolutions, in_int8
@@ -37,15 +38,20 @@ def test_ranges_say_which_convolutions_are_rounded():
         in_int8(model, ranges[1:])
 
 
-def test_the_backbone_of_the_package_keeps_its_features_in_eight_bits():
+@pytest.mark.parametrize('look', ['first', 'second'])
+def test_the_backbones_of_the_package_keep_their_features_in_eight_bits(look):
     skimage_data = pytest.importorskip('skimage.data')
     pytest.importorskip('openvino')
     model = load_model()
-    assert model.ranges is not None
     image = np.ascontiguousarray(skimage_data.coffee()[:384, :576])
+    backbone, ranges = model.sight.backbone, model.ranges
+    if look == 'second':
+        backbone, ranges = model.second.sight.backbone, model.second.ranges
+        image = cut(image, np.array([[210, 80, 400, 300]], np.float32))
+    assert ranges is not None
     with torch.no_grad():
-        exact = model.sight.backbone(as_tensor(image))
-    rounded = OpenVinoEngine(model.sight.backbone, 1, precision='int8', ranges=model.ranges)(image)
+        exact = backbone(as_tensor(image))
+    rounded = OpenVinoEngine(backbone, 1, precision='int8', ranges=ranges)(image)
     for right, found in zip(exact, rounded, strict=True):
         assert float((found - right).pow(2).mean().sqrt() / right.std()) < 0.25
 

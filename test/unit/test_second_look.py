@@ -51,7 +51,8 @@ class _Counting:
         self.batches.append(len(crops))
         mean = torch.from_numpy(crops).float().mean((1, 2, 3)) / 255
         features = mean[:, None, None].expand(-1, TOKENS, 1280)
-        return self.head.encoder(features), features.mean(1)
+        tokens, reach = self.head.encoder(features)
+        return tokens, features.mean(1), reach
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def second():
                           torch.zeros(1, words, 4, 1280), torch.zeros(1, words, 4),
                           torch.zeros(1, words, 4, dtype=torch.bool), (1.0, 1.0))
     engine = _Counting(head)
-    model = SecondModel(None, head.words, frozenset(), np.zeros(4, np.float32))
+    model = SecondModel(None, head.words, frozenset(), np.zeros(4, np.float32), None)
     image = np.linspace(0, 255, 640).astype(np.uint8)[None, :, None].repeat(480, 0).repeat(3, 2)
     return SecondLook(model, nn.Linear(1280, 1000), engine, image, queries, 8, 4), engine
 
@@ -72,14 +73,30 @@ def second():
 def test_a_box_is_looked_at_once_and_a_batch_is_always_full(second):
     look, engine = second
     boxes = np.array([[i * 60, 100, i * 60 + 50, 150] for i in range(6)], np.float32)
-    first = look(boxes)
+    first, things = look(boxes)
     assert first.shape == (6, 2)
+    assert things.shape == (6, 4)
     assert engine.batches == [4, 4]
-    again = look(boxes[[5, 0]])
+    again, same = look(boxes[[5, 0]])
     assert engine.batches == [4, 4]
     assert np.array_equal(again, first[[5, 0]])
-    assert look(np.zeros((0, 4), np.float32)).shape == (0, 2)
+    assert np.array_equal(same, things[[5, 0]])
+    nothing, nowhere = look(np.zeros((0, 4), np.float32))
+    assert nothing.shape == (0, 2)
+    assert nowhere.shape == (0, 4)
     assert len(np.unique(first[:, 0].round(4))) == 6      # each box has its own answer
+
+
+def test_the_box_that_is_seen_lies_around_the_crop_that_shows_it(second):
+    look, engine = second
+    with torch.no_grad():
+        engine.head.encoder.reach.weight.zero_()
+        engine.head.encoder.reach.bias.copy_(torch.tensor([-0.5, -0.25, 0.5, 0.25]))
+    _, things = look(np.array([[200, 100, 300, 120], [20, 40, 30, 140]], np.float32))
+    side = 100 * MARGIN         # the crop is a square around the longer side
+    expected = [[250 - side / 2, 110 - side / 4, 250 + side / 2, 110 + side / 4],
+                [25 - side / 2, 90 - side / 4, 25 + side / 2, 90 + side / 4]]
+    assert np.allclose(things, expected, atol=1e-3)
 
 
 def test_the_class_prior_is_nothing_for_a_word_without_classes():

@@ -1,8 +1,9 @@
 """Crops of photographs, mixed and rendered scenes, as the second look sees them, cached as features.
 
 A crop is right for a word when its box fits a thing of that kind, wrong when it shows something else or only
-a part: so the second look learns kinds and the fit of boxes at once. Resumable: a shard that is there is left
-alone. Run from the repository root::
+a part: so the second look learns kinds and the fit of boxes at once, and where the thing's own box is. The
+cache holds features at stride 16, from where on the second look has layers of its own, and the mean of the
+backbone's last ones. Resumable: a shard that is there is left alone. Run from the repository root::
 
     python -m training.grounding.crops --photos FOLDER --rendered SCENES --backbone FILE --out CACHE
 """
@@ -23,12 +24,16 @@ import torch
 from training.grounding.composites import Composite, camera_effects, make_composite
 from training.grounding.features import load_backbone, rendered
 from training.grounding.photos import Photo, PhotoSampler, load_photos, read_image
-from vla_attention.grounding.proposals import iou
-from vla_attention.grounding.second_look import cut
+from vla_attention.grounding.embedded_model import Sight, load_model
+from vla_attention.grounding.proposals import from_patches, iou
+from vla_attention.grounding.second_look import crop_side, cut
 from vla_attention.vision.engine import OpenVinoEngine
+from vla_attention.vision.image import fit
 
 SHARD = 2000        # crops in a shard
 BATCH = 8
+LEAST_REACH = 0.3   # IoU from which a crop may be asked where its thing's box is
+PROPOSED = 10       # boxes of the first look that are taken of a scene
 SHIFTS = ((0.06, 0.1), (0.06, 0.1), (0.15, 0.25), (0.5, 0.5))     # how far boxes are off: place, log size
 
 
@@ -37,17 +42,23 @@ class Crop:
     """A crop (SIDE, SIDE, 3) uint8 RGB and how its box meets the things around.
 
     ``things``: (kind, IoU of the crop's box with the thing's). ``open_kinds``: kinds of which there may be
-    more in the crop than is labelled. ``all_labelled``: there is nothing else in the picture.
+    more in the crop than is labelled. ``all_labelled``: there is nothing else in the picture. ``reach``: the
+    box of the thing that the crop's box meets best, in sides of the crop from its middle; None without any.
     """
 
     image: np.ndarray
     things: tuple[tuple[str, float], ...]
     open_kinds: tuple[str, ...]
     all_labelled: bool
+    reach: tuple[float, ...] | None
 
 
-def crops_of(scene: Composite, random: np.random.Generator, most: int = 14) -> Iterator[Crop]:
-    """Cut boxes out of a scene: things that are in it, now and then off, and places without any."""
+def crops_of(scene: Composite, random: np.random.Generator, most: int = 14,
+             proposed: np.ndarray | None = None) -> Iterator[Crop]:
+    """Cut boxes out of a scene: things that are in it, now and then off, and places without any.
+
+    :param proposed: (N, 4) boxes of a first look, which are cut out too.
+    """
     boxes = np.array([box for _, box, _, boxed in scene.objects if boxed], np.float32).reshape(-1, 4)
     height, width = scene.image.shape[:2]
     chosen = [boxes[i] for i in random.permutation(len(boxes))[:most]]
@@ -61,19 +72,29 @@ def crops_of(scene: Composite, random: np.random.Generator, most: int = 14) -> I
         size = np.exp(random.uniform(np.log(0.05), np.log(0.5), 2)) * (width, height)
         corner = random.uniform(0, 1, 2) * np.maximum((width, height) - size, 1)
         asked.append(np.concatenate([corner, corner + size]))
+    if proposed is not None:
+        asked.extend(proposed)
     for box in asked:
         box = np.clip(box, 0, (width, height, width, height)).astype(np.float32)
         if min(box[2:] - box[:2]) < 6:
             continue
-        things = [(kind, float(iou(box, np.array(other, np.float32)[None])[0]))
-                  for kind, other, _, boxed in scene.objects if boxed]
+        overlaps = iou(box, boxes) if len(boxes) else np.zeros(0)
+        kinds = [kind for kind, _, _, boxed in scene.objects if boxed]
+        things = [(kind, float(overlap)) for kind, overlap in zip(kinds, overlaps, strict=True)]
         within = [(of_kinds, of_all, number)
                   for number, (region, of_kinds, of_all) in enumerate(scene.regions) if _meet(box, region)]
         doubtful = {number for of_kinds, _, number in within if not of_kinds}
         unboxed = {kind for kind, _, region, boxed in scene.objects
                    if region in doubtful or (not boxed and any(region == number for *_, number in within))}
         yield Crop(cut(scene.image, box[None])[0], tuple(pair for pair in things if pair[1] > 0.05),
-                   tuple(sorted(unboxed)), all(of_all for _, of_all, _ in within))
+                   tuple(sorted(unboxed)), all(of_all for _, of_all, _ in within),
+                   in_crop(box, boxes[overlaps.argmax()]) if overlaps.max(initial=0) > LEAST_REACH else None)
+
+
+def in_crop(box: np.ndarray, other: np.ndarray) -> tuple[float, ...]:
+    """Return another box (4,) in sides of the square that is cut out around a box (4,), from its middle."""
+    middle, side = (box[:2] + box[2:]) / 2, crop_side(box)
+    return tuple(((other - np.tile(middle, 2)) / side).round(4).tolist())
 
 
 def _meet(box: np.ndarray, region: tuple[float, ...]) -> bool:
@@ -106,17 +127,35 @@ def photographed(photo: Photo, random: np.random.Generator) -> Composite:
     return scene
 
 
+class FirstLook:
+    """Proposes boxes, whatever the thing, by the first look of a weights file."""
+
+    def __init__(self, weights: Path) -> None:
+        self.engine = OpenVinoEngine(load_model(weights).sight, threads=1, precision='bf16')
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Return (N, 4) boxes in pixels of an image, the likeliest things first."""
+        seen = fit(image)
+        sight = Sight(*self.engine(seen))
+        size = (seen.shape[1], seen.shape[0])
+        objectness = torch.sigmoid(sight.objectness[0]).numpy()
+        found = from_patches(objectness, sight.boxes[0].numpy(), size, most=PROPOSED)
+        scale = (image.shape[1] / size[0], image.shape[0] / size[1])
+        return found.boxes * np.array(scale * 2, np.float32)
+
+
 def write_shard(path: Path, crops: list[Crop], engine: OpenVinoEngine) -> None:
     """Write the features (fp16) and labels of some crops."""
-    features = []
+    features, pooled = [], []
     for start in range(0, len(crops), BATCH):
         images = np.stack([crop.image for crop in crops[start:start + BATCH]])
         missing = BATCH - len(images)
-        embedding = engine(np.concatenate([images, np.repeat(images[:1], missing, 0)]))[2]
-        features.append(embedding[:len(images)].flatten(2).transpose(1, 2).half())
-    labels = [(crop.things, crop.open_kinds, crop.all_labelled) for crop in crops]
+        _, sixteenth, embedding = engine(np.concatenate([images, np.repeat(images[:1], missing, 0)]))
+        features.append(sixteenth[:len(images)].half())
+        pooled.append(embedding[:len(images)].mean(dim=(2, 3)).half())
+    labels = [(crop.things, crop.open_kinds, crop.all_labelled, crop.reach) for crop in crops]
     part = path.with_suffix('.part.npz')
-    np.savez(part, features=torch.cat(features).numpy(),
+    np.savez(part, features=torch.cat(features).numpy(), pooled=torch.cat(pooled).numpy(),
              labels=np.frombuffer(json.dumps(labels).encode(), np.uint8))
     part.replace(path)
 
@@ -129,6 +168,8 @@ def main() -> None:
     parser.add_argument('--mixed', type=int, default=0, help='mixed scenes to make of the photographs')
     parser.add_argument('--rounds', type=int, default=1, help='times that each photograph is seen')
     parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
+    parser.add_argument('--first', type=Path,
+                        help='weights whose first look proposes boxes in scenes, as at run time')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--split', choices=('train', 'val'), default='train')
     parser.add_argument('--seed', type=int, default=0)
@@ -136,25 +177,28 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    engine = OpenVinoEngine(load_backbone(arguments.backbone), threads=1)
+    engine = OpenVinoEngine(load_backbone(arguments.backbone), threads=1, precision='bf16')
     random = np.random.default_rng(arguments.seed)
+    first = FirstLook(arguments.first) if arguments.first else None
 
-    def scenes() -> Iterator[Composite]:
+    def scenes() -> Iterator[tuple[Composite, bool]]:
+        """Yield scenes, and whether they show a place with several things."""
         if arguments.photos:
             photos = load_photos(arguments.photos, arguments.split)
             for _ in range(arguments.rounds):
                 for index in random.permutation(len(photos)):
-                    yield photographed(photos[index], random)
+                    yield photographed(photos[index], random), False
             sampler = PhotoSampler(photos)
             for _ in range(arguments.mixed):
-                yield make_composite(sampler, random)
+                yield make_composite(sampler, random), True
         for folder in arguments.rendered:
-            yield from rendered(folder)
+            for scene in rendered(folder):
+                yield scene, True
 
     crops: list[Crop] = []
     number, begin = 0, time.perf_counter()
-    for scene in scenes():
-        crops += crops_of(scene, random)
+    for scene, several in scenes():
+        crops += crops_of(scene, random, proposed=first(scene.image) if first and several else None)
         if len(crops) >= SHARD:
             path = arguments.out / f'{number:04d}.npz'
             if not path.exists():

@@ -2,14 +2,13 @@
 
 Run from the repository root::
 
-    python -m training.grounding.fuse --head RUN/head.safetensors --crops CROPS/crops.safetensors \
-        --photos FOLDER --rendered SCENES --backbone FILE
+    python -m training.grounding.fuse --head RUN/head.safetensors --crops CROPS/02.safetensors \
+        CROPS/09.safetensors --photos FOLDER --rendered SCENES --backbone FILE --out CROPS/crops.safetensors
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +16,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 from training.grounding.composites import Composite, make_composite
 from training.grounding.features import rendered
 from training.grounding.groups import may_be, names_of
 from training.grounding.measure import auroc
-from training.grounding.pack import pack
+from training.grounding.pack import mean_of, pack
 from training.grounding.photos import PhotoSampler, load_photos
+from training.grounding.train_crops import save_second
 from training.logistic import logistic_regression
 from vla_attention.grounding.embedded import EmbeddedBackend
 from vla_attention.grounding.proposals import iou
@@ -66,29 +64,30 @@ def fit(evidence: np.ndarray, right: np.ndarray, groups: np.ndarray) -> np.ndarr
 
 
 def main() -> None:
-    """Fit, and write the weights into the file of the second look."""
+    """Fit, and write the second look with the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--head', type=Path, nargs='+', required=True, help='as pack.py takes it')
-    parser.add_argument('--crops', type=Path, required=True, help='crops.safetensors of train_crops.py')
+    parser.add_argument('--crops', type=Path, nargs='+', required=True,
+                        help='passes of train_crops.py, of which the mean is taken')
     parser.add_argument('--photos', type=Path, required=True, help='photographs; their split "val" is used')
     parser.add_argument('--rendered', type=Path, required=True, help='rendered scenes that no training saw')
     parser.add_argument('--scenes', type=int, default=100, help='of each')
     parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
+    parser.add_argument('--out', type=Path, required=True, help='the second look, as pack.py takes it')
     parser.add_argument('--threads', type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
+    second, vocabulary = mean_of(arguments.crops)
+    save_second(arguments.out, second, vocabulary)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / 'embedded.safetensors'
-        pack(arguments.head, arguments.crops, arguments.backbone, weights, '')
+        pack(arguments.head, arguments.out, arguments.backbone, weights, '')
         backend = EmbeddedBackend(weights, threads=arguments.threads)
     random = np.random.default_rng(0)
     sampler = PhotoSampler(load_photos(arguments.photos, 'val'))
     sources = (rendered(arguments.rendered),
                (make_composite(sampler, random) for _ in range(arguments.scenes)))
-    with safe_open(str(arguments.crops), framework='pt') as file:
-        metadata = file.metadata()
-    vocabulary = json.loads(metadata['known'])
     found = [(values, right, group) for group, scenes in enumerate(sources)
              for scene, _ in zip(scenes, range(arguments.scenes), strict=False)
              for values, right in examples(backend, scene, vocabulary, random)]
@@ -102,8 +101,7 @@ def main() -> None:
                          for what, score in scores.items())
         print(name, f'{chosen.sum()} candidates, {right[chosen].mean():.2f} right; AUROC', told)
     print('weights', fusion.round(3).tolist())
-    state = load_file(str(arguments.crops))
-    save_file({**state, 'fusion': torch.from_numpy(fusion).half()}, arguments.crops, metadata=metadata)
+    save_second(arguments.out, {**second, 'fusion': torch.from_numpy(fusion)}, vocabulary)
 
 
 if __name__ == '__main__':

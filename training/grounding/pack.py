@@ -30,14 +30,22 @@ def main() -> None:
 def pack(heads: list[Path], crops: Path, backbone: Path, out: Path, notes: str) -> None:
     """Write the weights file of the embedded model.
 
-    :param heads: runs whose mean is taken (model soups, Wortsman et al., ICML 2022); each goes on where the
-        one before ended, and the last saw all kinds.
+    :param heads: as :func:`mean_of` takes them.
     """
-    runs = [_read(head) for head in heads]
-    known = runs[-1][1]
-    first = {name: torch.stack([run[name].float() for run, _ in runs]).mean(0) for name in runs[0][0]}
-    second, crop_known = _read(crops)
+    first, known = mean_of(heads)
+    second, crop_known = mean_of([crops])
     save_model(out, load_file(str(backbone)), first, second, known, crop_known, notes)
+
+
+def mean_of(paths: list[Path]) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the mean of what several runs, or passes of one, have learned, and the kinds that they saw.
+
+    :param paths: of which each goes on where the one before ended, and the last saw all kinds (model soups,
+        Wortsman et al., ICML 2022).
+    """
+    runs = [_read(path) for path in paths]
+    mean = {name: torch.stack([run[name].float() for run, _ in runs]).mean(0) for name in runs[0][0]}
+    return mean, runs[-1][1]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], list[str]]:

@@ -1,4 +1,4 @@
-"""Measure the ranges for eight-bit activations of the backbone, and put them into the weights."""
+"""Measure the ranges for eight-bit activations of both looks' backbones, and put them into the weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.grounding.photos import load_photos
-from vla_attention.grounding.embedded_model import RANGES, WEIGHTS, load_model
+from vla_attention.grounding.embedded_model import (
+    NEAR_RANGES,
+    RANGES,
+    WEIGHTS,
+    CropModel,
+    SightModel,
+    load_model,
+)
 from vla_attention.grounding.second_look import cut
 from vla_attention.vision.engine import as_tensor
 from vla_attention.vision.image import fit
 from vla_attention.vision.int8 import convolutions, in_int8
 
 CROPS = 8           # of a photograph
-JUDGED = 6          # photographs on which each convolution is rounded alone
+JUDGED = 6          # photographs, or crops of them, on which each convolution is rounded alone
 MOST_ERROR = 0.05   # of the features, over their deviation; the few early layers above it cost little time
 
 
@@ -40,14 +47,20 @@ def main() -> None:
         images.append(fit(image))
         if boxes:
             crops.append(cut(image, np.array(boxes, np.float32)))
-    ranges = measure(model.sight, images)
+    found = {RANGES: judged(model.sight, images, images[:JUDGED])}
     if model.second is not None:
-        ranges = (ranges + measure(model.second.sight, crops)) / 2
-    alone = errors(model.sight.backbone, ranges, images[:JUDGED])
+        found[NEAR_RANGES] = judged(model.second.sight, crops, crops[:JUDGED])
+    save(arguments.weights, found)
+
+
+def judged(model: SightModel | CropModel, images: list[np.ndarray], judge: list[np.ndarray]) -> Tensor:
+    """Return the ranges of :func:`measure`, NaN for convolutions that are better left as they are."""
+    ranges = measure(model, images)
+    alone = errors(model.backbone, ranges, judge)
     ranges[alone > MOST_ERROR] = torch.nan
-    print('left as they are: ' + ', '.join(
+    print(f'{type(model).__name__}, left as they are: ' + ', '.join(
         f'{number} ({error:.3f})' for number, error in enumerate(alone.tolist()) if error > MOST_ERROR))
-    save(arguments.weights, ranges)
+    return ranges
 
 
 @torch.no_grad()
@@ -86,11 +99,12 @@ def errors(backbone: nn.Module, ranges: Tensor, images: list[np.ndarray]) -> Ten
     return moved
 
 
-def save(path: Path, ranges: Tensor) -> None:
-    """Put the ranges into a weights file, whose other contents stay."""
+def save(path: Path, ranges: dict[str, Tensor]) -> None:
+    """Put ranges into a weights file, whose other contents stay."""
     with safe_open(str(path), framework='pt') as file:
         metadata = file.metadata()
-    save_file({**load_file(str(path)), RANGES: ranges.contiguous()}, str(path), metadata=metadata)
+    save_file({**load_file(str(path)), **{name: values.contiguous() for name, values in ranges.items()}},
+              str(path), metadata=metadata)
     path.chmod(0o644)
 
 

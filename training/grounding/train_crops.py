@@ -1,6 +1,7 @@
-"""Train the second look on cached crops.
+"""Train the second look on cached crops, and with it the late layers of its backbone.
 
-Resumable: state is saved after every pass. Run from the repository root::
+The ImageNet classes are kept alive by distillation (Hinton et al., 2015): what the classifier says of a crop
+should stay what it said before. Resumable: state is saved after every pass. Run from the repository root::
 
     python -m training.grounding.train_crops --cache CACHE/photos CACHE/rendered --val CACHE/val --out RUN
 """
@@ -14,31 +15,43 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from torch.nn import functional
 
 from training.grounding.features import load_backbone
 from training.grounding.groups import may_be, names_of
 from training.grounding.run import descend, record, resume
-from training.grounding.train import Words, make_words
-from vla_attention.grounding.crop_attention import TOKENS, CropHead, class_prior
-from vla_attention.vision.backbone import CHANNELS
+from training.grounding.train import Words, generalised_iou, make_words
+from vla_attention.grounding.crop_attention import CropHead, class_prior
+from vla_attention.grounding.second_look import SIDE
+from vla_attention.vision.backbone import CHANNELS, EfficientNetLite0
 
 FITS, MISSES = 0.55, 0.35       # IoU from which a box fits a thing, and up to which it does not
+REACH, CLASSES = 0.5, 0.1       # what boxes and ImageNet's classes count in the loss beside words
 
 
 class Crops:
-    """All crops of some folders in memory: features (N, TOKENS, 1280) fp16 and targets (N, W) int8."""
+    """All crops of some folders in memory.
+
+    ``features`` (N, 112, 10, 10) fp16 at stride 16; ``pooled`` (N, 1280) fp16, the mean of the last ones as
+    the backbone came; ``targets`` (N, W) int8; ``reach`` (N, 4) of the thing's box, NaN without any.
+    """
 
     def __init__(self, folders: list[Path], vocabulary: list[str] | None = None) -> None:
         paths = sorted(path for folder in folders for path in folder.glob('????.npz'))
         labels = [json.loads(np.load(path)['labels'].tobytes()) for path in paths]
-        self.features = torch.empty(sum(map(len, labels)), TOKENS, CHANNELS[32], dtype=torch.float16)
+        count = sum(map(len, labels))
+        side = SIDE // 16
+        self.features = torch.empty(count, CHANNELS[16], side, side, dtype=torch.float16)
+        self.pooled = torch.empty(count, CHANNELS[32], dtype=torch.float16)
         start = 0
         for path, shard in zip(paths, labels, strict=True):     # one at a time: together they fill the memory
-            self.features[start:start + len(shard)] = torch.from_numpy(np.load(path)['features'])
+            stored = np.load(path)
+            self.features[start:start + len(shard)] = torch.from_numpy(stored['features'])
+            self.pooled[start:start + len(shard)] = torch.from_numpy(stored['pooled'])
             start += len(shard)
+        self.reach = torch.tensor([label[3] or [float('nan')] * 4 for shard in labels for label in shard])
         flat = [label for shard in labels for label in shard]
         self.vocabulary = vocabulary if vocabulary is not None else _vocabulary(flat)
         self.targets = torch.from_numpy(np.stack([_targets(label, self.vocabulary) for label in flat]))
@@ -46,7 +59,7 @@ class Crops:
 
 def _vocabulary(labels: list, least: int = 20) -> list[str]:
     counts: dict[str, int] = {}
-    for things, _, _ in labels:
+    for things, *_ in labels:
         for name in {name for kind, overlap in things if overlap >= FITS for name in names_of(kind)}:
             counts[name] = counts.get(name, 0) + 1
     return sorted(name for name, count in counts.items() if count >= least)
@@ -54,7 +67,7 @@ def _vocabulary(labels: list, least: int = 20) -> list[str]:
 
 def _targets(label: tuple, vocabulary: list[str]) -> np.ndarray:
     """Return (W,) int8: 1 the crop shows such a thing and its box fits, 0 not, -1 not known."""
-    things, open_kinds, all_labelled = label
+    things, open_kinds, all_labelled, _ = label
     target = np.zeros(len(vocabulary), np.int8)
     for place, word in enumerate(vocabulary):
         best = max((overlap for kind, overlap in things if word in names_of(kind)), default=0.0)
@@ -66,37 +79,99 @@ def _targets(label: tuple, vocabulary: list[str]) -> np.ndarray:
     return target
 
 
-def loss_of(head: CropHead, features: Tensor, targets: Tensor, words: Words, index: Tensor, known: Tensor,
-            classifier: torch.nn.Linear) -> Tensor:
-    """Return the loss of some crops for all words of the vocabulary."""
-    prior = class_prior(features.mean(1), classifier, words.rows[index], words.bias[index],
-                        words.present[index])
-    queries = head.words.queries(known, index, words.mean[index])
-    logits, _ = head.words(queries, head.encoder(features), prior)
-    truth = (targets == 1).float()
-    loss = functional.binary_cross_entropy_with_logits(logits, truth, reduction='none')
-    wrong = torch.where(truth > 0.5, 1 - torch.sigmoid(logits), torch.sigmoid(logits))
-    loss = loss * wrong.detach()        # focal weight, gamma 1
-    return (loss * (targets >= 0)).sum() / truth.sum().clamp(min=1)
+class SecondLookTraining(nn.Module):
+    """The second look from stride 16 on, with what its loss needs."""
+
+    def __init__(self, backbone: EfficientNetLite0, head: CropHead, words: Words, index: Tensor) -> None:
+        """Take the parts.
+
+        :param index: (W,) rows of the vocabulary in the lexicon's kinds.
+        """
+        super().__init__()
+        self.backbone, self.head = backbone.requires_grad_(False), head
+        self.words, self.index = words, index
+
+    def late(self, sixteenth: Tensor) -> Tensor:
+        """Run the changed late layers: (N, 112, 10, 10) -> (N, TOKENS, 1280).
+
+        1x1 convolutions are matrix products in the order in which they lie in memory, and in bfloat16: less
+        than half of the time of the same as convolutions on a CPU.
+        """
+        changed = self.head.late.weights(self.backbone)
+
+        def project(tokens: Tensor, name: str) -> Tensor:
+            weight, bias = changed[f'{name}.weight'].flatten(1), changed[f'{name}.bias']
+            return functional.linear(tokens.bfloat16(), weight.bfloat16(), bias.bfloat16()).float()
+
+        tokens = sixteenth.permute(0, 2, 3, 1)
+        for number, block in enumerate(self.backbone.blocks):
+            if number > self.backbone.taps[16]:
+                inner = functional.relu6(project(tokens, f'blocks.{number}.expand'))
+                inner = functional.relu6(block.depthwise(inner.permute(0, 3, 1, 2)))
+                output = project(inner.permute(0, 2, 3, 1), f'blocks.{number}.project')
+                tokens = output + tokens if block.residual else output
+        return functional.relu6(project(tokens, 'head')).flatten(1, 2)
+
+    def forward(self, features: Tensor, columns: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits (N, W) of some words, boxes (N, 4), and the mean of the last features (N, 1280).
+
+        :param features: (N, TOKENS, 1280) of :meth:`late`.
+        :param columns: (W,) places in the vocabulary.
+        :param known: (W,) 1 where a word is known by more than its classes.
+        """
+        pooled, index, words = features.mean(1), self.index[columns], self.words
+        prior = class_prior(pooled, self.backbone.classifier, words.rows[index], words.bias[index],
+                            words.present[index])
+        tokens, reach = self.head.encoder(features)
+        queries = self.head.words.queries(known, index, words.mean[index])
+        return self.head.words(queries, tokens, prior)[0], reach, pooled
+
+    def loss(self, crops: Crops, chosen: Tensor, columns: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Return the parts of the loss of some crops."""
+        logits, reach, pooled = self(self.late(crops.features[chosen].float()), columns, known)
+        targets = crops.targets[chosen][:, columns]
+        truth = (targets == 1).float()
+        loss = functional.binary_cross_entropy_with_logits(logits, truth, reduction='none')
+        wrong = torch.where(truth > 0.5, 1 - torch.sigmoid(logits), torch.sigmoid(logits))
+        loss = loss * wrong.detach()        # focal weight, gamma 1
+        there = crops.reach[chosen]
+        has = ~there[:, 0].isnan()
+        classify = self.backbone.classifier
+        before = classify(crops.pooled[chosen].float()).log_softmax(-1)
+        return {
+            'words': (loss * (targets >= 0)).sum() / truth.sum().clamp(min=1),
+            'reach': REACH * (1 - generalised_iou(reach[has], there[has])
+                              + 3 * (reach[has] - there[has]).abs().mean(1)).mean(),
+            'classes': CLASSES * functional.kl_div(classify(pooled).log_softmax(-1), before, log_target=True,
+                                                   reduction='batchmean'),
+        }
 
 
 @torch.no_grad()
-def evaluate(head: CropHead, crops: Crops, words: Words, index: Tensor, known: Tensor,
-             classifier: torch.nn.Linear) -> dict[str, float]:
-    """Measure the mean average precision over the words, with the head and with ImageNet's classes alone."""
-    head.eval()
-    queries = head.words.queries(known, index, words.mean[index])
-    answers, priors = [], []
+def evaluate(model: SecondLookTraining, crops: Crops) -> dict[str, float]:
+    """Measure the mean average precision over the words, and the GIoU of boxes.
+
+    'head' knows all words, 'unknown' by their ImageNet classes alone, 'classes' is those classes' share.
+    """
+    model.head.eval()
+    columns = torch.arange(len(model.index))
+    words = model.words
+    answers, without, priors, reach = [], [], [], []
     for part in crops.features.split(256):
-        prior = class_prior(part.float().mean(1), classifier, words.rows[index], words.bias[index],
-                            words.present[index])
-        answers.append(head.words(queries, head.encoder(part.float()), prior)[0])
-        priors.append(prior[1])
+        features = model.late(part.float())
+        logits, boxes, pooled = model(features, columns, torch.ones(len(columns)))
+        answers.append(logits)
+        without.append(model(features, columns, torch.zeros(len(columns)))[0])
+        reach.append(boxes)
+        priors.append(class_prior(pooled, model.backbone.classifier, words.rows[model.index],
+                                  words.bias[model.index], words.present[model.index])[1])
     result = {}
-    for name, scores in (('head', torch.cat(answers)), ('classes', torch.cat(priors))):
-        found = [precision(scores[:, w], crops.targets[:, w]) for w in range(len(index))]
-        result[name] = float(np.nanmean(found))
-    head.train()
+    for name, scores in (('head', answers), ('unknown', without), ('classes', priors)):
+        told = torch.cat(scores)
+        result[name] = float(np.nanmean([precision(told[:, w], crops.targets[:, w]) for w in columns]))
+    has = ~crops.reach[:, 0].isnan()
+    result['reach'] = float(generalised_iou(torch.cat(reach)[has], crops.reach[has]).mean())
+    model.head.train()
     return result
 
 
@@ -118,6 +193,10 @@ def main() -> None:
     parser.add_argument('--val', type=Path, nargs='+', required=True)
     parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
     parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--start', type=Path, help='weights file whose second look to start from')
+    parser.add_argument('--late', action=argparse.BooleanOptionalAction, default=True,
+                        help='whether the late layers of the backbone are trained too')
+    parser.add_argument('--steps', type=int, help='of a pass (default: as many as show each crop once)')
     parser.add_argument('--passes', type=int, default=12)
     parser.add_argument('--batch', type=int, default=192)
     parser.add_argument('--words', type=int, default=40, help='that are asked in a step')
@@ -127,48 +206,60 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    backbone = load_backbone(arguments.backbone)
-    classifier = backbone.classifier.requires_grad_(False)
-    words = make_words(classifier.weight, classifier.bias)
+    backbone = load_backbone(arguments.backbone).requires_grad_(False)
+    words = make_words(backbone.classifier.weight, backbone.classifier.bias)
     crops = Crops(arguments.cache)
     val = {folder.name: Crops([folder], crops.vocabulary) for folder in arguments.val}
     index = torch.tensor([words.kinds.index(word) for word in crops.vocabulary])
     head = CropHead(len(words.kinds))
+    if arguments.start:
+        state = load_file(str(arguments.start))
+        head.load_state_dict({name.removeprefix('crop.'): tensor.float() for name, tensor in state.items()
+                              if name.startswith('crop.')})
+    if not arguments.late:
+        head.late.requires_grad_(False)
+    model = SecondLookTraining(backbone, head, words, index)
     optimiser = torch.optim.AdamW(head.parameters(), lr=arguments.rate, weight_decay=0.05)
     # rare words come up more often than their share
     counts = (crops.targets == 1).sum(0).clamp(min=1).float()
     weight = ((crops.targets == 1) / counts.sqrt()).amax(1) + 0.3 / counts.max().sqrt()
-    steps = len(crops.features) // arguments.batch
+    steps = arguments.steps or len(crops.features) // arguments.batch
     print(f'{len(crops.features)} crops, {len(index)} words, {steps} steps a pass, '
           f'{sum(p.numel() for p in head.parameters())} parameters', flush=True)
     passes = resume(arguments.out, head, optimiser).get('passes', 0)
     while passes < arguments.passes:
         random = torch.Generator().manual_seed(passes)
         order = torch.multinomial(weight, steps * arguments.batch, replacement=True, generator=random)
-        begin, total = time.perf_counter(), 0.0
+        begin = time.perf_counter()
+        sums: dict[str, float] = {}
         for step, chosen in enumerate(order.split(arguments.batch)):
             share = (passes + step / steps) / arguments.passes
             rate = arguments.rate * min(1.0, share / 0.05 + 0.02, 1.2 * (1 - share) + 0.002)
             # now and then a word is known by its classes alone, as most words of the lexicon are
             columns = torch.randperm(len(index))[:arguments.words]
             known = (torch.rand(len(columns)) > 0.2).float()
-            loss = loss_of(head, crops.features[chosen].float(), crops.targets[chosen][:, columns], words,
-                           index[columns], known, classifier)
-            descend(loss, head, optimiser, rate)
-            total += loss.item()
+            parts = model.loss(crops, chosen, columns, known)
+            descend(torch.stack(list(parts.values())).sum(), head, optimiser, rate)
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0.0) + value.item()
             if step % 50 == 0:
-                print(f'{passes} {step} {total / (step + 1):.3f} '
-                      f'{(time.perf_counter() - begin) / (step + 1):.2f} s', flush=True)
+                told = ' '.join(f'{name} {value / (step + 1):.3f}' for name, value in sums.items())
+                pace = (time.perf_counter() - begin) / (step + 1)
+                print(f'{passes} {step} {told} {pace:.2f} s', flush=True)
         passes += 1
-        known = torch.ones(len(index))
-        entry = {'pass': passes, 'loss': round(total / steps, 4), 'crops': len(crops.features),
+        entry = {'pass': passes, 'crops': len(crops.features),
                  'minutes': round((time.perf_counter() - begin) / 60, 1),
-                 **{name: {**evaluate(head, part, words, index, known, classifier),
-                           'unknown': evaluate(head, part, words, index, 0 * known, classifier)['head']}
-                    for name, part in val.items()}}
+                 **{name: round(value / steps, 4) for name, value in sums.items()},
+                 **{name: evaluate(model, part) for name, part in val.items()}}
         record(arguments.out, entry, head, optimiser, passes=passes)
-        save_file({name: value.half().contiguous() for name, value in head.state_dict().items()},
-                  arguments.out / 'crops.safetensors', metadata={'known': json.dumps(crops.vocabulary)})
+        # one file a pass: the mean of an early and the last pass is what goes out
+        save_second(arguments.out / f'{passes:02}.safetensors', head.state_dict(), crops.vocabulary)
+
+
+def save_second(path: Path, state: dict[str, Tensor], vocabulary: list[str]) -> None:
+    """Write what the second look has learned, in fp16, and which kinds it saw."""
+    save_file({name: value.half().contiguous() for name, value in state.items()}, path,
+              metadata={'known': json.dumps(vocabulary)})
 
 
 if __name__ == '__main__':

@@ -1,4 +1,7 @@
-"""Cross-attention from words to what a crop shows: is this what the word names, and does its box fit it."""
+"""Cross-attention from words to what a crop shows: is this what the word names, and does its box fit it.
+
+And, whatever the word: where is the box of the thing in the crop.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from torch import Tensor, nn
 
 from vla_attention.attention import CrossAttention, MultiHeadAttention
 from vla_attention.vision.backbone import CHANNELS
+from vla_attention.vision.low_rank import LateChange
 
 DIM = 192
 HEADS = 4
@@ -25,15 +29,23 @@ class CropEncoder(nn.Module):
         self.perceptron = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(),
                                         nn.Linear(2 * dim, dim))
         self.final = nn.LayerNorm(dim)
+        self.reach = nn.Linear(dim, 4)
         nn.init.normal_(self.position, std=0.1)
+        nn.init.normal_(self.reach.weight, std=0.01)
+        self.reach.bias.data = torch.tensor([-0.4, -0.4, 0.4, 0.4])
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, TOKENS, 1280) -> (N, TOKENS, DIM)."""
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode crops.
+
+        :param features: (N, TOKENS, 1280).
+        :returns: tokens (N, TOKENS, DIM), and the box of the thing (N, 4) x0, y0, x1, y1 in sides of the crop
+            from its middle.
+        """
         # features of the last layer are sparse and large; a square root evens them out
         tokens = self.project(torch.sqrt(features + 1e-4)) + self.position
         tokens = tokens + self.attention(self.norm(tokens))[0]
         encoded: Tensor = self.final(tokens + self.perceptron(tokens))
-        return encoded
+        return encoded, self.reach(encoded.mean(dim=1))
 
 
 class CropWords(nn.Module):
@@ -92,7 +104,10 @@ def class_prior(pooled: Tensor, classifier: nn.Linear, rows: Tensor, bias: Tenso
 
 
 class CropHead(nn.Module):
-    """The trained part of the second look, and ``fusion``: how much each look counts."""
+    """The trained part of the second look, and ``fusion``: how much each look counts.
+
+    ``late`` is what makes the backbone's late layers those of the second look.
+    """
 
     fusion: Tensor
 
@@ -100,6 +115,7 @@ class CropHead(nn.Module):
         super().__init__()
         self.encoder = CropEncoder(dim)
         self.words = CropWords(words, dim)
+        self.late = LateChange()
         # of the match of the first look, of there being a thing, of the second look; a bias
         self.register_buffer('fusion', torch.tensor([0.5, 0.0, 0.5, 0.0]))
 

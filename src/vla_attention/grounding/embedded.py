@@ -74,10 +74,10 @@ class EmbeddedBackend:
         self.weights = Path(weights) if weights is not None else WEIGHTS
         self._model = load_model(self.weights)
         try:
-            ranges = self._model.ranges
-            self._engine = make_engine(self._model.sight, engine, device, threads, precision, ranges)
+            self._engine = make_engine(self._model.sight, engine, device, threads, precision,
+                                       self._model.ranges)
             second = self._model.second
-            self._near = (make_engine(second.sight, engine, device, threads, precision, ranges)
+            self._near = (make_engine(second.sight, engine, device, threads, precision, second.ranges)
                           if looks and second else None)
         except (ImportError, RuntimeError, ValueError) as error:
             raise BackendError(f'the embedded model cannot run: {error}') from error

@@ -19,7 +19,7 @@ from vla_attention.grounding.head import GroundingHead, WordAttention
 from vla_attention.language.lexicon import load_lexicon
 from vla_attention.vision.backbone import EfficientNetLite0
 
-RANGES = 'ranges'       # name of the tensor of training/grounding/quantize.py
+RANGES, NEAR_RANGES = 'ranges', 'near_ranges'       # names of the tensors of training/grounding/quantize.py
 WEIGHTS = Path(__file__).parent.parent / 'weights' / 'embedded.safetensors'
 
 
@@ -56,11 +56,15 @@ class CropModel(nn.Module):
         self.backbone = backbone
         self.encoder = head.encoder
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """See crops (N, 3, SIDE, SIDE) in 0..255; return tokens (N, TOKENS, DIM), mean features (N, 1280)."""
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See crops (N, 3, SIDE, SIDE) in 0..255.
+
+        :returns: tokens (N, TOKENS, DIM), mean features (N, 1280), and boxes (N, 4) as the encoder's.
+        """
         _, _, embedding = self.backbone(crops)
         features = embedding.flatten(2).transpose(1, 2)
-        return self.encoder(features), features.mean(dim=1)
+        tokens, reach = self.encoder(features)
+        return tokens, features.mean(dim=1), reach
 
 
 class SecondModel(NamedTuple):
@@ -70,6 +74,7 @@ class SecondModel(NamedTuple):
     words: CropWords
     known: frozenset[str]
     fusion: np.ndarray          # (4,) weights of the evidence of both looks, and a bias
+    ranges: Tensor | None       # (N, 2) of the inputs of its convolutions; None: not measured
 
 
 class EmbeddedModel(NamedTuple):
@@ -104,12 +109,13 @@ def load_model(path: Path = WEIGHTS) -> EmbeddedModel:
     except FileNotFoundError:
         raise BackendError(f'weights of the embedded model not found: {path}') from None
     except (SafetensorError, RuntimeError, KeyError, OSError, json.JSONDecodeError) as error:
-        raise BackendError(f'{path} does not hold the weights of the embedded model: {error}') from error
+        reason = '; '.join(line.strip()[:200] for line in str(error).splitlines()[:2])
+        raise BackendError(f'{path} does not hold the weights of the embedded model: {reason}') from error
     sight = SightModel(backbone, head).eval()
     second = None
     if crop_known:
-        second = SecondModel(CropModel(backbone, crop).eval(), crop.words.eval(), crop_known,
-                             crop.fusion.numpy())
+        second = SecondModel(CropModel(crop.late.applied(backbone), crop).eval(), crop.words.eval(),
+                             crop_known, crop.fusion.numpy(), state.get(NEAR_RANGES))
     return EmbeddedModel(sight, head.words.eval(), backbone.classifier, kinds, known, second,
                          state.get(RANGES))
 

@@ -25,7 +25,7 @@ KEPT = 15               # images for which a candidate that is not asked for is 
 class _Known:
     box: np.ndarray         # (4,) where it is now
     thumb: np.ndarray       # how it was when it was looked at
-    logits: np.ndarray      # (W,) what was seen
+    seen: np.ndarray        # (D,) what was seen
     looked: int             # number of the image in which it was looked at
     asked: int              # and in which it was asked for last
 
@@ -48,7 +48,7 @@ class LookMemory:
         self._known = [known for known in self._known if self._image - known.asked <= KEPT]
 
     def recall(self, boxes: np.ndarray, image: np.ndarray) -> list[np.ndarray | None]:
-        """Return for each box (N, 4) what was seen of it (W,), None where it is to be looked at."""
+        """Return for each box (N, 4) what was seen of it (D,), None where it is to be looked at."""
         found: list[_Known | None] = [None] * len(boxes)
         if self._known and len(boxes):
             places = np.stack([known.box for known in self._known])
@@ -63,13 +63,13 @@ class LookMemory:
                        if known is not None and known.looked < self._image)
         for _, number in stale[:self.relooks]:
             found[number] = None
-        return [None if known is None else known.logits for known in found]
+        return [None if known is None else known.seen for known in found]
 
-    def keep(self, boxes: np.ndarray, logits: list[np.ndarray], image: np.ndarray) -> None:
+    def keep(self, boxes: np.ndarray, seen: list[np.ndarray], image: np.ndarray) -> None:
         """Remember what was seen of boxes (N, 4); what was known of the same places is forgotten."""
         self._known = [known for known in self._known if iou(known.box, boxes).max() < SAME_PLACE]
-        self._known += [_Known(box, _thumb(image, box), seen, self._image, self._image)
-                        for box, seen in zip(boxes, logits, strict=True)]
+        self._known += [_Known(box, _thumb(image, box), values, self._image, self._image)
+                        for box, values in zip(boxes, seen, strict=True)]
 
 
 def _thumb(image: np.ndarray, box: np.ndarray) -> np.ndarray:

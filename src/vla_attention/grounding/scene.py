@@ -43,6 +43,8 @@ PRESENCE_EVEN_NEAR = -3.4
 # places kinds are mistaken more often than colours
 KIND_DOUBT = 1.5
 KIND_LEAST = 0.03
+NEAR_SHARE = 0.5        # of the second look's own box in a candidate's, beside the first look's
+LEAST_SIDE = 4          # pixels of the model's image; a smaller box of the second look is not believed
 COLOUR_FULL = 0.35      # share of a box's middle that is of a colour in things of that colour
 COLOUR_DOUBT = 0.45     # what is left of the presence of a thing of which none has the colour
 COLOUR_LEAST = 0.02     # what a candidate without any of the colour keeps of its score
@@ -93,7 +95,8 @@ class Scene:
         if self.near is not None:
             boxes = self.shortlist(phrase)
             logits = self.look_again(phrase.kind, boxes)
-            candidates = Candidates(boxes, KIND_LEAST + (1 - KIND_LEAST) * _sigmoid(logits / KIND_DOUBT))
+            fits = KIND_LEAST + (1 - KIND_LEAST) * _sigmoid(logits / KIND_DOUBT)
+            candidates = Candidates(self.settled(boxes), fits)
             presence = float(_sigmoid(logits.max(initial=-9) - PRESENCE_EVEN_NEAR)) * self.trust(phrase.kind)
         else:
             candidates = self.candidates(kind, colour, bool(phrase.colours))
@@ -179,6 +182,19 @@ class Scene:
         logits: np.ndarray = self.evidence(kind, boxes) @ np.array(weights) + bias
         return logits
 
+    def settled(self, boxes: np.ndarray) -> np.ndarray:
+        """Return boxes (N, 4), each moved towards where the second look sees the thing in it.
+
+        :raises ValueError: there is no second look.
+        """
+        if self.near is None:
+            raise ValueError('there is no second look')
+        limits = np.array(self.size * 2, np.float32)
+        things = np.clip(self.near(self.to_image(boxes))[1] / self._scale(), 0, limits)
+        moved = (1 - NEAR_SHARE) * boxes + NEAR_SHARE * things
+        sides = things[:, 2:] - things[:, :2]
+        return np.where((sides > LEAST_SIDE).all(axis=1, keepdims=True), moved, boxes).astype(np.float32)
+
     def evidence(self, kind: str, boxes: np.ndarray) -> np.ndarray:
         """Return (N, 3) logits that boxes show a kind.
 
@@ -196,7 +212,7 @@ class Scene:
         first = [float((part + weight).max()) for (part, _), weight in zip(parts, weights, strict=True)]
         there = np.clip([float((part * np.exp(weight)).max()) for (_, part), weight
                          in zip(parts, weights, strict=True)], 1e-4, 1 - 1e-4)
-        near = self.near(self.to_image(boxes))[:, word]
+        near = self.near(self.to_image(boxes))[0][:, word]
         return np.stack([first, np.log(there / (1 - there)), near], axis=1).astype(np.float32)
 
     def resolve(self, phrase: Phrase, candidates: Candidates, in_colour: np.ndarray) -> Resolution:
@@ -242,8 +258,12 @@ class Scene:
 
     def to_image(self, boxes: np.ndarray) -> np.ndarray:
         """Bring boxes (N, 4) from the model's pixels to the image's."""
-        scale = (self.image.shape[1] / self.size[0], self.image.shape[0] / self.size[1])
-        return boxes * np.array(scale * 2, np.float32)
+        return boxes * self._scale()
+
+    def _scale(self) -> np.ndarray:
+        """Return (4,) the image's pixels in one of the model's, for each side of a box."""
+        height, width = self.image.shape[:2]
+        return np.array((width / self.size[0], height / self.size[1]) * 2, np.float32)
 
 
 def _attention(model: EmbeddedModel, queries: WordQueries, sight: Sight) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """The second look: candidates of the first, each cut out and seen again from near.
 
 As eyes do, attention moves: the first look says where things may be, the second looks at each of them at the
-resolution at which the backbone knows things best, and judges what it is and whether the box fits it.
+resolution at which the backbone knows things best, and judges what it is, whether the box fits it, and where
+the thing's own box is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ SIDE = 160          # pixels of a crop; ImageNet classes are told apart half as 
 MARGIN = 1.15       # side of the crop over the longer side of the box
 
 
+def crop_side(box: np.ndarray) -> float:
+    """Return the pixels of the side of the square that is cut out around a box (4,)."""
+    return float(max(box[2] - box[0], box[3] - box[1], 8.0) * MARGIN)
+
+
 def cut(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Cut squares around boxes out of an image.
 
@@ -30,7 +36,7 @@ def cut(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """
     crops = np.empty((len(boxes), SIDE, SIDE, 3), np.uint8)
     for number, (x0, y0, x1, y1) in enumerate(boxes):
-        side = max(x1 - x0, y1 - y0, 8.0) * MARGIN
+        side = crop_side(boxes[number])
         left, top = (x0 + x1 - side) / 2, (y0 + y1 - side) / 2
         scale = side / SIDE
         if scale > 1.5:             # shrink by area first, or fine texture turns to noise
@@ -69,29 +75,38 @@ class SecondLook:
         if memory is not None:
             memory.begin()
 
-    def __call__(self, boxes: np.ndarray) -> np.ndarray:
-        """Return (N, W) float32 logits that boxes (N, 4) fit a thing of each kind; boxes in image pixels."""
+    def __call__(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Look at boxes (N, 4) in image pixels.
+
+        :returns: (N, W) float32 logits that each fits a thing of each kind, and (N, 4) float32 the boxes of
+            the things that are seen there.
+        """
         keys = [tuple(box) for box in boxes.tolist()]
         new = [number for number, key in enumerate(keys) if key not in self._seen]
         if new and self.memory is not None:
-            for number, logits in zip(new, self.memory.recall(boxes[new], self.image), strict=True):
-                if logits is not None:
-                    self._seen[keys[number]] = logits
+            for number, seen in zip(new, self.memory.recall(boxes[new], self.image), strict=True):
+                if seen is not None:
+                    self._seen[keys[number]] = seen
             new = [number for number in new if keys[number] not in self._seen]
         for start in range(0, len(new), self.batch):
             part = new[start:start + self.batch]
             self._seen.update(zip((keys[number] for number in part), self._see(boxes[part]), strict=True))
         if new and self.memory is not None:
             self.memory.keep(boxes[new], [self._seen[keys[number]] for number in new], self.image)
-        return np.array([self._seen[key] for key in keys], np.float32).reshape(-1, len(self.queries.kinds))
+        width = len(self.queries.kinds) + 4
+        found = np.array([self._seen[key] for key in keys], np.float32).reshape(-1, width)
+        sides = np.array([crop_side(box) for box in boxes], np.float32).reshape(-1, 1)
+        middles = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
+        return found[:, :-4], middles + found[:, -4:] * sides
 
     @torch.no_grad()
     def _see(self, boxes: np.ndarray) -> np.ndarray:
+        """Return (N, W + 4): logits, and the box of the thing in sides of the crop from its middle."""
         crops = cut(self.image, boxes)
         # always as many: engines are compiled for a shape
         blank = np.zeros((self.batch - len(boxes), SIDE, SIDE, 3), np.uint8)
-        tokens, pooled = (part[:len(boxes)] for part in self.engine(np.concatenate([crops, blank])))
+        tokens, pooled, reach = (part[:len(boxes)] for part in self.engine(np.concatenate([crops, blank])))
         words = self.queries
         prior = class_prior(pooled, self.classifier, words.rows[0], words.bias[0], words.present[0])
         logits, _ = self.model.words(words.near, tokens, prior)
-        return np.asarray(logits.cpu().numpy())
+        return np.asarray(torch.cat([logits, reach], dim=1).cpu().numpy())

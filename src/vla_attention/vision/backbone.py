@@ -89,10 +89,16 @@ class EfficientNetLite0(nn.Module):
                              f'got {tuple(image.shape)}')
         tokens = functional.relu6(self.stem((image - 127.0) / 128.0))
         found = {}
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[:self.taps[16] + 1]):
             tokens = block(tokens)
             found[index] = tokens
-        return (found[self.taps[8]], found[self.taps[16]], functional.relu6(self.head(tokens)))
+        return found[self.taps[8]], found[self.taps[16]], self.late(tokens)
+
+    def late(self, sixteenth: Tensor) -> Tensor:
+        """Go on from the features at stride 16, (B, 112, H/16, W/16), to the last, (B, 1280, H/32, W/32)."""
+        for block in self.blocks[self.taps[16] + 1:]:
+            sixteenth = block(sixteenth)
+        return functional.relu6(self.head(sixteenth))
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Return the logits (..., 1000) of the ImageNet classes for features (..., 1280)."""
