@@ -138,6 +138,20 @@ def test_the_second_look_is_asked_for_by_looks_alone(coffee_backends):
     assert len(view.shortlist(twice.encode(['the cup']).phrases[0])) <= 3
 
 
+def test_boxes_are_moved_half_of_the_way_to_what_is_seen_from_near(coffee_backends):
+    coffee, once, twice = coffee_backends
+    boxes = np.array([[210, 80, 400, 300], [0, 330, 60, 400]], np.float32)
+    with pytest.raises(ValueError, match='no second look'):
+        once.view(coffee, once.encode(['the cup'])).settled(boxes)
+    view = twice.view(coffee, twice.encode(['the cup']))
+    scale = np.array([coffee.shape[1] / view.size[0], coffee.shape[0] / view.size[1]] * 2)
+    seen = np.clip(view.near(view.to_image(boxes))[1] / scale, 0, view.size * 2)
+    assert np.allclose(view.settled(boxes), (boxes + seen) / 2, atol=1e-2)
+    # the cup without its handle, as a box that cuts a part of it off: the second look sees more of it
+    part = np.array([[210, 80, 330, 300]], np.float32)
+    assert view.settled(part)[0, 2] > part[0, 2] + 5
+
+
 @pytest.fixture(scope='module')
 def coffee_backends():
     import skimage.data
@@ -168,3 +182,12 @@ def test_crops_of_a_scene_say_what_they_show():
     assert len(empty) > 5
     assert all((crop.image[..., 0] > 200).mean() > 0.25 for crop in fits)
     assert all(crop.all_labelled and not crop.open_kinds for crop in found)
+    for crop in fits:
+        ys, xs = np.nonzero(crop.image[..., 0] > 155)
+        seen = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / SIDE - 0.5
+        shown = np.clip(crop.reach, -0.5, 0.5)          # what lies outside of the crop is not seen
+        assert np.abs(seen - shown).max() < 0.02
+    assert all(crop.reach is None for crop in empty)
+    proposed = np.array([[10, 10, 60, 60]], np.float32)
+    assert len(list(crops.crops_of(scene, np.random.default_rng(1), proposed=proposed))) == 1 + len(
+        list(crops.crops_of(scene, np.random.default_rng(1))))
