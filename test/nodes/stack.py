@@ -78,6 +78,16 @@ class Stack:
             return None
         return self.graph.wait(answered, seconds)
 
+    def found(self, pixels: np.ndarray | None = None) -> Detection2DArray:
+        """Send pictures until one has regions, and return them.
+
+        What was said may be on its way to attention_node while pictures come already.
+        """
+        def answered() -> Detection2DArray | None:
+            _, regions = self.answer(self.regions, pixels)
+            return regions if regions.detections else None
+        return self.graph.wait(answered)
+
     def status(self, node: str) -> dict:
         """Return the values of a node's diagnostics, with level and message."""
         status = self.diagnostics[node]

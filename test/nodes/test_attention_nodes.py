@@ -52,7 +52,7 @@ def test_without_an_instruction_the_regions_are_empty_not_silent(stack):
 def test_an_instruction_is_parsed_and_looked_for(stack, text, language, target):
     parse = stack.say(text)
     assert (parse['language'], parse['roles']['target']) == (language, [target])
-    stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     stack.regions.clear()
     sent, regions = stack.answer(stack.regions)
     best = regions.detections[0]
@@ -249,7 +249,7 @@ def test_between_two_looks_regions_are_followed(stack):
     scene = np.where(scene > 60, scene - ground, scene)     # something on things that can be followed
     try:
         stack.say('pick up the red cup')
-        graph.wait(lambda: stack.answer(stack.regions, scene)[1].detections)
+        stack.found(scene)
         graph.wait(lambda: heads)
         _, before = stack.answer(stack.regions, scene)
         heads.clear()

@@ -14,7 +14,7 @@ def test_the_stack_answers_as_separate_nodes_do(graph):
     process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0')
     graph.wait(lambda: all(stack.state(name) == 'active' for name in NODES))
     assert stack.say('빨간 컵을 집어줘')['roles']['target'] == ['빨간 컵']
-    graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     sent, overlay = stack.answer(overlays)
     assert (overlay.width, overlay.height, overlay.header) == (320, 240, sent.header)
     graph.wait(lambda: stack.send() and phases)

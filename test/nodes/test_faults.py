@@ -186,7 +186,7 @@ def test_a_parse_that_is_none_is_refused(stack):
     stack.graph.wait(lambda: '/instruction/parsed: data is no parse' in stack.complaint('attention_node'))
     stack.graph.node.destroy_publisher(publisher)
     stack.regions.clear()
-    stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
 
 
@@ -253,7 +253,7 @@ def test_kill_9_and_restart_heals_from_the_latched_parse(stack):
     assert stack.attention.stop(signal.SIGKILL) == -signal.SIGKILL
     stack.regions.clear()
     stack.attention = stack.graph.start('attention_node', presence_threshold=0.0, image_timeout=1.0)
-    stack.graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
 
 
@@ -287,7 +287,7 @@ def test_the_stack_in_one_process_takes_up_the_instruction_again_after_kill_9(gr
     assert killed.stop(signal.SIGKILL) == -signal.SIGKILL
     stack.regions.clear()
     again = start()
-    graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'
     assert 'is no parameter' not in again.log   # what only one of the nodes has
     assert again.stop() == 0
@@ -355,7 +355,7 @@ def test_the_nodes_open_no_socket_of_their_own(graph, tmp_path, monkeypatch):
     process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0')    # all of them
     graph.wait(lambda: stack.state('overlay_node') == 'active')
     stack.say('빨간 컵을 집어줘')
-    graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     stack.answer(overlays)
     graph.wait(lambda: stack.send() and phases)
     assert process.stop() == 0 and 'FORBIDDEN' not in process.log

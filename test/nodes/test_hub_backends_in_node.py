@@ -62,5 +62,5 @@ def test_refused_models_leave_the_node_unconfigured_until_a_good_one_is_named(sh
     assert say(precision='auto', device='auto', translate='always')
     assert change(Transition.TRANSITION_CONFIGURE) and change(Transition.TRANSITION_ACTIVATE)
     stack.say('빨간 컵을 집어줘')
-    shared_graph.wait(lambda: stack.answer(stack.regions)[1].detections)
+    stack.found()
     assert stack.regions[-1].detections[0].results[0].hypothesis.class_id == '빨간 컵'

@@ -26,7 +26,7 @@ def test_the_stack_goes_on_while_the_pool_is_away_and_back_to_it_afterwards(shar
         node = shared_graph.start('attention_node', backend='remote', remote_url=url, remote_timeout=5.0)
         shared_graph.wait(lambda: stack.state('attention_node') == 'active')
         stack.say('pick up the cup')
-        _, regions = stack.answer(stack.regions, image)
+        regions = stack.found(image)
         assert regions.detections[0].results[0].hypothesis.class_id == 'cup'
         assert regions.detections[0].bbox.center.position.x == pytest.approx(160, abs=16)
         shared_graph.wait(lambda: answered_by() == f'fake on cpu at {url}')
