@@ -24,11 +24,10 @@ import torch
 from training.grounding.composites import Composite, camera_effects, make_composite
 from training.grounding.features import load_backbone, rendered
 from training.grounding.photos import Photo, PhotoSampler, load_photos, read_image
-from vla_attention.grounding.embedded_model import Sight, load_model
+from vla_attention.grounding.embedded import EmbeddedBackend
 from vla_attention.grounding.proposals import from_patches, iou
 from vla_attention.grounding.second_look import crop_side, cut
 from vla_attention.vision.engine import OpenVinoEngine
-from vla_attention.vision.image import fit
 
 SHARD = 2000        # crops in a shard
 BATCH = 8
@@ -131,17 +130,13 @@ class FirstLook:
     """Proposes boxes, whatever the thing, by the first look of a weights file."""
 
     def __init__(self, weights: Path) -> None:
-        self.engine = OpenVinoEngine(load_model(weights).sight, threads=1, precision='bf16')
+        self.backend = EmbeddedBackend(weights, looks=0, threads=1, precision='bf16')
+        self.anything = self.backend.encode(['the object'])
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Return (N, 4) boxes in pixels of an image, the likeliest things first."""
-        seen = fit(image)
-        sight = Sight(*self.engine(seen))
-        size = (seen.shape[1], seen.shape[0])
-        objectness = torch.sigmoid(sight.objectness[0]).numpy()
-        found = from_patches(objectness, sight.boxes[0].numpy(), size, most=PROPOSED)
-        scale = (image.shape[1] / size[0], image.shape[0] / size[1])
-        return found.boxes * np.array(scale * 2, np.float32)
+        view = self.backend.view(image, self.anything)
+        return view.to_image(from_patches(view.objectness, view.reach, view.size, most=PROPOSED).boxes)
 
 
 def write_shard(path: Path, crops: list[Crop], engine: OpenVinoEngine) -> None:

@@ -23,7 +23,7 @@ from training.grounding.groups import may_be, names_of
 from training.grounding.measure import auroc
 from training.grounding.pack import mean_of, pack
 from training.grounding.photos import PhotoSampler, load_photos
-from training.grounding.train_crops import save_second
+from training.grounding.run import save_learned
 from training.logistic import logistic_regression
 from vla_attention.grounding.embedded import EmbeddedBackend
 from vla_attention.grounding.proposals import iou
@@ -79,10 +79,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     second, vocabulary = mean_of(arguments.crops)
-    save_second(arguments.out, second, vocabulary)
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / 'embedded.safetensors'
-        pack(arguments.head, arguments.out, arguments.backbone, weights, '')
+        crops, weights = (Path(folder) / f'{name}.safetensors' for name in ('crops', 'embedded'))
+        save_learned(crops, second, vocabulary)
+        pack(arguments.head, crops, arguments.backbone, weights, '')
         backend = EmbeddedBackend(weights, threads=arguments.threads)
     random = np.random.default_rng(0)
     sampler = PhotoSampler(load_photos(arguments.photos, 'val'))
@@ -101,7 +101,7 @@ def main() -> None:
                          for what, score in scores.items())
         print(name, f'{chosen.sum()} candidates, {right[chosen].mean():.2f} right; AUROC', told)
     print('weights', fusion.round(3).tolist())
-    save_second(arguments.out, {**second, 'fusion': torch.from_numpy(fusion)}, vocabulary)
+    save_learned(arguments.out, {**second, 'fusion': torch.from_numpy(fusion)}, vocabulary)
 
 
 if __name__ == '__main__':

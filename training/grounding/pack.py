@@ -33,7 +33,7 @@ def pack(heads: list[Path], crops: Path, backbone: Path, out: Path, notes: str) 
     :param heads: as :func:`mean_of` takes them.
     """
     first, known = mean_of(heads)
-    second, crop_known = mean_of([crops])
+    second, crop_known = _read(crops)
     save_model(out, load_file(str(backbone)), first, second, known, crop_known, notes)
 
 

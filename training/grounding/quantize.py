@@ -47,16 +47,16 @@ def main() -> None:
         images.append(fit(image))
         if boxes:
             crops.append(cut(image, np.array(boxes, np.float32)))
-    found = {RANGES: judged(model.sight, images, images[:JUDGED])}
+    found = {RANGES: judged(model.sight, images)}
     if model.second is not None:
-        found[NEAR_RANGES] = judged(model.second.sight, crops, crops[:JUDGED])
+        found[NEAR_RANGES] = judged(model.second.sight, crops)
     save(arguments.weights, found)
 
 
-def judged(model: SightModel | CropModel, images: list[np.ndarray], judge: list[np.ndarray]) -> Tensor:
+def judged(model: SightModel | CropModel, images: list[np.ndarray]) -> Tensor:
     """Return the ranges of :func:`measure`, NaN for convolutions that are better left as they are."""
     ranges = measure(model, images)
-    alone = errors(model.backbone, ranges, judge)
+    alone = errors(model.backbone, ranges, images[:JUDGED])
     ranges[alone > MOST_ERROR] = torch.nan
     print(f'{type(model).__name__}, left as they are: ' + ', '.join(
         f'{number} ({error:.3f})' for number, error in enumerate(alone.tolist()) if error > MOST_ERROR))

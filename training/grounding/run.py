@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 MOST_GRADIENT = 5.0     # norm to which gradients are cut
@@ -40,3 +41,9 @@ def record(folder: Path, entry: dict[str, Any], head: nn.Module, optimiser: torc
     with (folder / 'log.jsonl').open('a', encoding='utf-8') as lines:
         lines.write(json.dumps(entry) + '\n')
     torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(), **state}, folder / 'state.pt')
+
+
+def save_learned(path: Path, state: dict[str, Tensor], known: list[str]) -> None:
+    """Write what a look has learned, in fp16, and which kinds it saw, as pack.py reads it."""
+    save_file({name: value.half().contiguous() for name, value in state.items()}, path,
+              metadata={'known': json.dumps(known)})

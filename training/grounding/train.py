@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from training.grounding.features import load_backbone
 from training.grounding.groups import names_of
 from training.grounding.measure import auroc
-from training.grounding.run import descend, record, resume
+from training.grounding.run import descend, record, resume, save_learned
 from training.grounding.targets import crop_label, make_targets
 from vla_attention.grounding.head import GroundingHead, class_logits
 from vla_attention.grounding.kind_classes import classes_of
@@ -263,8 +262,8 @@ def main() -> None:
             entry['val'] = evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words,
                                     known)
         record(arguments.out, entry, head, optimiser, spent=spent, passes=passes)
-        save_file({f'head.{name}': value.half().contiguous() for name, value in head.state_dict().items()},
-                  arguments.out / 'head.safetensors', metadata={'known': json.dumps(vocabulary)})
+        save_learned(arguments.out / 'head.safetensors',
+                     {f'head.{name}': value for name, value in head.state_dict().items()}, vocabulary)
 
 
 def seen_words(shards: list[Path], least: int = 8) -> list[str]:

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from training.grounding.features import load_backbone
 from training.grounding.groups import may_be, names_of
-from training.grounding.run import descend, record, resume
+from training.grounding.run import descend, record, resume, save_learned
 from training.grounding.train import Words, generalised_iou, make_words
 from vla_attention.grounding.crop_attention import CropHead, class_prior
+from vla_attention.grounding.embedded_model import part_of
 from vla_attention.grounding.second_look import SIDE
 from vla_attention.vision.backbone import CHANNELS, EfficientNetLite0
 
@@ -213,9 +214,7 @@ def main() -> None:
     index = torch.tensor([words.kinds.index(word) for word in crops.vocabulary])
     head = CropHead(len(words.kinds))
     if arguments.start:
-        state = load_file(str(arguments.start))
-        head.load_state_dict({name.removeprefix('crop.'): tensor.float() for name, tensor in state.items()
-                              if name.startswith('crop.')})
+        head.load_state_dict(part_of(load_file(str(arguments.start)), 'crop.'))
     if not arguments.late:
         head.late.requires_grad_(False)
     model = SecondLookTraining(backbone, head, words, index)
@@ -253,13 +252,7 @@ def main() -> None:
                  **{name: evaluate(model, part) for name, part in val.items()}}
         record(arguments.out, entry, head, optimiser, passes=passes)
         # one file a pass: the mean of an early and the last pass is what goes out
-        save_second(arguments.out / f'{passes:02}.safetensors', head.state_dict(), crops.vocabulary)
-
-
-def save_second(path: Path, state: dict[str, Tensor], vocabulary: list[str]) -> None:
-    """Write what the second look has learned, in fp16, and which kinds it saw."""
-    save_file({name: value.half().contiguous() for name, value in state.items()}, path,
-              metadata={'known': json.dumps(vocabulary)})
+        save_learned(arguments.out / f'{passes:02}.safetensors', head.state_dict(), crops.vocabulary)
 
 
 if __name__ == '__main__':

@@ -102,10 +102,10 @@ def load_model(path: Path = WEIGHTS) -> EmbeddedModel:
         known = frozenset(json.loads(metadata['known']))
         crop_known = frozenset(json.loads(metadata.get('crop_known', '[]')))
         backbone, head, crop = EfficientNetLite0(), GroundingHead(len(kinds)), CropHead(len(kinds))
-        backbone.load_state_dict(_part(state, 'backbone.'))
-        head.load_state_dict(_part(state, 'head.'))
+        backbone.load_state_dict(part_of(state, 'backbone.'))
+        head.load_state_dict(part_of(state, 'head.'))
         if crop_known:
-            crop.load_state_dict(_part(state, 'crop.'))
+            crop.load_state_dict(part_of(state, 'crop.'))
     except FileNotFoundError:
         raise BackendError(f'weights of the embedded model not found: {path}') from None
     except (SafetensorError, RuntimeError, KeyError, OSError, json.JSONDecodeError) as error:
@@ -134,5 +134,6 @@ def save_model(path: Path, backbone: dict[str, Tensor], head: dict[str, Tensor],
         'crop_known': json.dumps(sorted(crop_known)), 'notes': notes})
 
 
-def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it: 'backbone.', 'head.' or 'crop.'."""
     return {name[len(prefix):]: tensor for name, tensor in state.items() if name.startswith(prefix)}
