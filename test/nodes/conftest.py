@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import ForkedNode
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / 'scripts'))
@@ -33,13 +34,18 @@ class Process:
     """One node in a process of its own."""
 
     def __init__(self, module: str, arguments: tuple[str, ...], parameters: dict[str, object],
-                 domain: int) -> None:
+                 domain: int, *, forked: bool) -> None:
         self.module = module
-        self._output = tempfile.TemporaryFile('w+', encoding='utf-8')  # noqa: SIM115 (lives as the process does)
+        self._output = tempfile.NamedTemporaryFile('w+', encoding='utf-8')  # noqa: SIM115 (lives as it does)
         path = os.pathsep.join(filter(None, [str(ROOT / 'src'), str(ROOT), os.environ.get('PYTHONPATH')]))
         environment = dict(os.environ, ROS_DOMAIN_ID=str(domain), PYTHONPATH=path, PYTHONUNBUFFERED='1')
-        self.popen = subprocess.Popen(node_command(module, parameters, arguments), env=environment,
-                                      stdout=self._output, stderr=subprocess.STDOUT)
+        command = node_command(module, parameters, arguments)
+        if forked:
+            given = command[command.index('--ros-args'):]
+            self.popen = ForkedNode(module, given, environment, self._output.name)
+        else:
+            self.popen = subprocess.Popen(command, env=environment, stdout=self._output,
+                                          stderr=subprocess.STDOUT)
 
     @property
     def log(self) -> str:
@@ -70,9 +76,9 @@ class Graph:
         self._executor.add_node(self.node)
         self.processes: list[Process] = []
 
-    def start(self, module: str, *arguments: str, **parameters: object) -> Process:
-        """Start a node with parameters."""
-        self.processes.append(Process(module, arguments, parameters, self.domain))
+    def start(self, module: str, *arguments: str, forked: bool = True, **parameters: object) -> Process:
+        """Start a node with parameters; ``forked=False`` where the start or end itself is looked at."""
+        self.processes.append(Process(module, arguments, parameters, self.domain, forked=forked))
         return self.processes[-1]
 
     def collect(self, message_type: type, topic: str, *, latched: bool = False, depth: int = 50) -> list:

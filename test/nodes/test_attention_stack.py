@@ -11,7 +11,8 @@ NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'ov
 def test_the_stack_answers_as_separate_nodes_do(graph):
     stack = Stack(graph)
     overlays, phases = graph.collect(Image, 'overlay'), graph.collect(Classification, 'moments/phase')
-    process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0')
+    process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0',
+                          forked=False)
     graph.wait(lambda: all(stack.state(name) == 'active' for name in NODES))
     assert stack.say('빨간 컵을 집어줘')['roles']['target'] == ['빨간 컵']
     stack.found()

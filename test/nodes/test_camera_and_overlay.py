@@ -187,16 +187,6 @@ def test_overlay_leaves_images_out_that_come_faster_than_max_rate(graph):
     assert (gaps >= 60e6).all() and np.median(gaps) < 110e6
 
 
-def test_nodes_end_in_order(graph):
-    stack = Stack(graph)
-    sent = {'instruction_node': signal.SIGINT, 'overlay_node': signal.SIGTERM, 'scene_camera': signal.SIGINT}
-    processes = {name: graph.start(name) for name in sent}
-    graph.wait(lambda: all(stack.state(name) == 'active' for name in sent))
-    for name, process in processes.items():
-        assert process.stop(sent[name]) == 0
-        assert 'Traceback' not in process.log and 'Failed' not in process.log
-
-
 def test_the_parameter_file_reaches_a_node_in_a_namespace_and_slips_are_named(graph, tmp_path):
     from rcl_interfaces.srv import GetParameters
     text = (Path(__file__).parents[2] / 'config' / 'attention.yaml').read_text(encoding='utf-8')

@@ -352,7 +352,8 @@ def test_the_nodes_open_no_socket_of_their_own(graph, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     stack = Stack(graph)
     overlays, phases = graph.collect(Image, 'overlay'), graph.collect(Classification, 'moments/phase')
-    process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0')    # all of them
+    process = graph.start('attention_stack', '-p', 'attention_node:presence_threshold:=0.0',    # all nodes
+                          forked=False)
     graph.wait(lambda: stack.state('overlay_node') == 'active')
     stack.say('빨간 컵을 집어줘')
     stack.found()

@@ -234,7 +234,7 @@ class Buffer:
 def test_another_frame_through_tf2_or_the_camera_frame(graph, tmp_path, monkeypatch):
     (tmp_path / 'tf2_ros.py').write_text(TF2)      # test_target_frame.py has the real one, where it is
     monkeypatch.setenv('PYTHONPATH', str(tmp_path), prepend=os.pathsep)
-    bench = Bench(graph, target_frame='base_link')
+    bench = Bench(graph, target_frame='base_link', forked=False)
     message, header = bench.answer('focus/regions_3d')
     assert (message.header.frame_id, message.header.stamp) == ('base_link', header.stamp)
     place = message.detections[0].bbox.center.position
