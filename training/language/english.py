@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 from training.language.chooser import Chooser
-from training.language.english_clauses import clause, inflect, prohibition, with_manner
+from training.language.english_clauses import Clause, clause, inflect, prohibition, with_manner
 from training.language.english_phrases import destination, noun_phrase
-from training.language.sample import Word, link, mark, say
+from training.language.sample import Group, Word, link, mark, say
 
 _ASKING = ('could', 'can', 'would', 'will', 'do', 'is', 'are', 'may', 'how', 'why')
 
@@ -16,7 +16,7 @@ def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
     kind = choose.pick(
         plain=83, noun=4.5, have=3.5, topic=1.5, passive=1.5, belongs=1.3, there=1.5, see=1, said=1.2,
-        gerund=2.5, instead=1.2,
+        gentle=1.2, gerund=2.5, instead=1.2,
     )
     if kind == 'noun':
         return _named(choose, [])
@@ -27,7 +27,7 @@ def sentence(choose: Chooser) -> list[Word]:
         return say(choose.word('where_prefixes')) + group.all() + say(verb) + _end(choose, choose.chance(0.4))
     if kind == 'have':
         return _named(choose, say(choose.template(choose.lists['have_prefixes'])))
-    if kind in ('topic', 'there', 'see', 'said'):
+    if kind in ('topic', 'there', 'see', 'said', 'gentle'):
         return _introduced(choose, kind)
     if kind == 'passive':
         return _passive(choose)
@@ -85,6 +85,8 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
             *made.words,
             *_end(choose, so[-1] == 'you'),
         ]
+    if kind == 'gentle':
+        return _gently(choose, group, made) + _end(choose, False)
     if kind == 'there':
         return (
             say(choose.word('there_is'))
@@ -100,6 +102,23 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
         + made.words
         + _end(choose, False)
     )
+
+
+def _gently(choose: Chooser, group: Group, made: Clause) -> list[Word]:
+    """Tell how before what: "be gentle with the egg and put it ...", "make sure it stays dry and ..."."""
+    if choose.chance(0.5):
+        how = say(choose.word('gentle_with'))
+        words = how + group.all()
+        how = how[:-1]
+    else:
+        that = choose.rng.choice(('make sure', 'make sure', 'make sure that', 'ensure that', 'be sure'))
+        happens = [each for each in choose.lists['so_that'] if each.startswith('it ')]
+        how = say(choose.rng.choice(happens).removeprefix('it '))
+        words = say(that) + group.all() + how
+    mark(how, 'manner')
+    link(how, 'cause', [made.verb])
+    so = choose.word('so_while').replace(',', ', ').split()
+    return [*words, *(Word(part, glue=not part.isalpha()) for part in so), *made.words]
 
 
 def _passive(choose: Chooser) -> list[Word]:

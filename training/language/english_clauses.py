@@ -151,12 +151,14 @@ def _arrange(
     post = 'still' if motional or any(base in choose.lists[key] for key in ('weak', 'turning')) else 'any'
     if 'me' in order:
         post = 'any'
+    aside = after == ['D'] and not steady and not motional and choose.chance(0.04)
     for slot in order:
         if slot == 'A':
             words += action
         elif slot == 'T':
             bare = not after or after == ['S'] if steady else False
-            part, named = targets(choose, kind, verb, may_refer, post if bare or motional else 'clear')
+            follows = 'side' if aside else post if bare or motional else 'clear'
+            part, named = targets(choose, kind, verb, may_refer, follows)
             words += part
         elif slot == 'P':
             part = say(particle)

@@ -54,6 +54,8 @@ def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], lis
         words = _manner_phrase(choose, kind, place, verb)
         first = Group(words, words[-1])
     mark(words, 'manner')
+    if place == 'after' and words[0].text in ('make', 'be') and choose.chance(0.8):
+        return say('and') + words, [first]
     return words, [first]
 
 
@@ -71,7 +73,7 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
     if kind == 'without':
         return say('without ' + choose.template(choose.lists['without']))
     if kind == 'so':
-        return say(rng.choice(('so that ', 'so ', 'such that ')) + choose.template(choose.lists['so_that']))
+        return say(f'{choose.word("so_frames")} {choose.template(choose.lists["so_that"])}')
     if kind == 'careful':
         return say(f'{choose.word("careful_frames")} {choose.word("not_to")}')
     if kind == 'loop':

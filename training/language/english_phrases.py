@@ -19,7 +19,7 @@ def noun_phrase(
     """Return a noun phrase: article outside the span, the words that pick the thing out inside.
 
     :param post: what may follow the noun: 'any', 'still' (no place that could say where to), 'clear' (no
-        place at all that could be a destination) or 'none'.
+        place at all that could be a destination), 'side' (a bare side always does) or 'none'.
     :param described: how often something follows it, where not as often as usual.
     """
     if depth == 0 and key == 'nouns' and choose.chance(0.015):
@@ -39,8 +39,8 @@ def noun_phrase(
     describing = [word for word in words if word is not head]
     if described is None:
         described = 0.24 if depth == 0 else 0.10
-    if post != 'none' and not row and choose.chance(described):
-        after = _postmodifier(choose, depth, post)
+    if post == 'side' or (post != 'none' and not row and choose.chance(described)):
+        after = say(choose.word('sides')) if post == 'side' else _postmodifier(choose, depth, post)
         describing += after
         words += after
     link(
@@ -128,6 +128,8 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
         words = say(choose.noun()) + say(choose.noun('parts'))
     elif draw < 0.42:
         words = say(choose.noun(key)) + say(choose.word('numbers'))
+    elif draw < 0.44:
+        words = say(choose.noun()) + say(choose.word('compounded'))
     else:
         words = say(choose.noun(key))
         if choose.chance(0.07):

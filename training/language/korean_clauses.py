@@ -175,7 +175,7 @@ def _targets(choose: Chooser, kind: str, action: list[Word], bare: float) -> lis
         words += group.words
     if len(groups) == 1 and choose.chance(0.05):
         words = _contrast(choose) + words
-    return words + _case(choose, words[-1], action, bare=bare)
+    return words + _case(choose, words, action, bare=bare)
 
 
 def _and(choose: Chooser, before: str, last: bool) -> list[Word]:
@@ -202,10 +202,12 @@ def _contrast(choose: Chooser) -> list[Word]:
 
 
 def _case(
-    choose: Chooser, last: Word, action: list[Word], topic: float = 4, bare: float = 0.17
+    choose: Chooser, target: list[Word], action: list[Word], topic: float = 4, bare: float = 0.17
 ) -> list[Word]:
     """Return the particle of a target: mostly 을/를, or none, with 좀 now and then."""
-    counted = any(count.endswith(last.text) for count in choose.lists['counts'])
+    last = target[-1]
+    text = ' '.join(word.text for word in target)
+    counted = any(f' {text}'.endswith(f' {count}') for count in choose.lists['counts'])
     only = 25 if counted else 2.5  # "쿠키 두 개만"
     kind = choose.rng.choices(
         ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, only, 1.2, 0.8, 0.3)
@@ -284,7 +286,7 @@ def prohibition(choose: Chooser, *, last: bool) -> Clause:
         case = choose.word('at_cases')
         words.append(Word(case, glue=case in GLUED))
     else:
-        words += _case(choose, words[-1], [], topic=70)
+        words += _case(choose, words, [], topic=70)
     if choose.chance(0.1):
         words += say(choose.word('never'))
     if places:

@@ -108,6 +108,9 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
         words = say(choose.word('things'))
     elif draw < 0.395 and key != 'liquid':
         words = say(choose.noun(key)) + say(choose.word('numbers'))
+    elif draw < 0.42 and key != 'liquid':
+        words = say(korean_noun(choose.rng) if choose.chance(0.3) else choose.noun())
+        words += say(choose.word('compounded'))
     else:
         words = say(choose.noun(key))
     return words, words[-1]

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from training.averaging import keep
 from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samples
 from training.language.sample import Sample
+from training.muon import MuonWithAdamW
 from vla_attention.language.instruction import HEADS
 from vla_attention.language.network import Answer, LanguageNetwork, WordLayer
 from vla_attention.language.parser import WEIGHTS
@@ -79,6 +80,11 @@ def _mask_to_bfloat16(module: nn.Module, inputs: tuple, options: dict) -> tuple[
     return inputs, {**options, 'mask': options['mask'].bfloat16()} if module.training else options
 
 
+def _is_hidden(name: str, parameter: Tensor) -> bool:
+    """Tell whether a parameter takes states to states; tables, and what answers are read from, do not."""
+    return 'embeddings' not in name and min(parameter.shape[:2]) >= 128
+
+
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Warm up over 200 steps, then fall along a cosine to nothing."""
     return peak * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -102,7 +108,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
     for layer in network.layers:  # scores in bfloat16 take a mask in bfloat16
         assert isinstance(layer, WordLayer)
         layer.attention.register_forward_pre_hook(_mask_to_bfloat16, with_kwargs=True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, fused=True)
+    optimizer = MuonWithAdamW(network, options.rate, is_matrix=_is_hidden)
     step, log = 0, []
     checkpoint = Path(options.checkpoint)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -121,8 +127,7 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
     for batch in stream:
         if step >= options.steps:
             break
-        for group in optimizer.param_groups:
-            group['lr'] = learning_rate(step, options.steps, options.rate)
+        optimizer.set_rate(learning_rate(step, options.steps, options.rate))
         with torch.autocast('cpu', torch.bfloat16):
             parts = losses(network, batch)
         loss = sum((LOSS_WEIGHTS[name] * part for name, part in parts.items()), torch.zeros(()))
@@ -177,7 +182,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--steps', type=int, default=13000)
+    parser.add_argument('--steps', type=int, default=17000)
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--rate', type=float, default=1.5e-3, help='peak learning rate')
     parser.add_argument('--seed', type=int, default=1)
