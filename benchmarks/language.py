@@ -24,7 +24,7 @@ from vla_attention.language.parser import InstructionParser
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = ROOT / 'test' / 'unit' / 'data' / 'commands.txt'
-BLIND = [ROOT / 'training' / 'language' / name for name in ('blind.txt', 'blind_2.txt')]
+BLIND = [ROOT / 'training' / 'language' / name for name in ('blind.txt', 'blind_2.txt', 'blind_3.txt')]
 """Tagged before any answer on them was seen."""
 ROLE_OF_TAG = {'T': 'target', 'A': 'action', 'M': 'manner', 'D': 'destination', 'S': 'source'}
 _TAG = re.compile(r'\[([TAMDS]):([^\]]+)\]')
