@@ -56,7 +56,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, mask
     if not need_weights:
         output = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         return (output if blocked is None else output.masked_fill(blocked, 0.0)), None
-    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-2, -1)     # first: half ends at 65,504
     if mask is not None:
         scores = scores.masked_fill(~mask, float('-inf')) if mask.dtype == torch.bool else scores + mask
     weights = scores.softmax(dim=-1)
@@ -125,8 +125,11 @@ class MultiHeadAttention(nn.Module):
                 raise ShapeError(f'{name} must be (B, T, {channels}), got {tuple(tensor.shape)}')
         if mask is not None and mask.dim() == 3:
             mask = mask.unsqueeze(1)
+        queries = self._split(self.query(query))
+        if mask is not None and mask.dtype != queries.dtype and torch.is_autocast_enabled(query.device.type):
+            mask = mask if mask.dtype == torch.bool else mask.to(queries.dtype)
         attended, weights = scaled_dot_product_attention(
-            self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value)), mask,
+            queries, self._split(self.key(key)), self._split(self.value(value)), mask,
             need_weights=need_weights, dropout=self.dropout if self.training else 0.0, finite=finite)
         return self.output(attended.transpose(1, 2).flatten(2)), weights
 

@@ -196,3 +196,19 @@ def test_half_precision_on_the_gpu():
     layer = MultiHeadAttention(64, 4, device='cuda', dtype=torch.float16)
     tokens = torch.randn(2, 9, 64, device='cuda', dtype=torch.float16)
     torch.testing.assert_close(layer(tokens)[0], layer(tokens, need_weights=True)[0], atol=2e-3, rtol=2e-3)
+
+
+def test_half_precision_does_not_overflow_before_it_is_scaled():
+    query = torch.full((1, 2, 64), 40.0, dtype=torch.float16)
+    output, weights = scaled_dot_product_attention(query, query, query)
+    fused, _ = scaled_dot_product_attention(query, query, query, need_weights=False)
+    assert torch.isfinite(weights).all()
+    torch.testing.assert_close(output, fused)
+
+
+def test_a_mask_of_full_precision_is_taken_under_autocast():
+    layer = MultiHeadAttention(16, 2).eval()
+    tokens, mask = torch.randn(1, 3, 16), torch.zeros(3, 3)
+    with torch.autocast('cpu', torch.bfloat16):
+        output, _ = layer(tokens, mask=mask)
+    torch.testing.assert_close(output.float(), layer(tokens, mask=mask)[0], atol=0.05, rtol=0.05)

@@ -26,7 +26,7 @@ from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samp
 from training.language.sample import Sample
 from training.muon import MuonWithAdamW
 from vla_attention.language.instruction import HEADS
-from vla_attention.language.network import Answer, LanguageNetwork, WordLayer
+from vla_attention.language.network import Answer, LanguageNetwork
 from vla_attention.language.parser import WEIGHTS
 from vla_attention.language.spans import best_labels, spans_of
 
@@ -76,10 +76,6 @@ def held_out_f1(network: LanguageNetwork, rows: list[Sample]) -> float:
     return 2 * right / max(found + wanted, 1)
 
 
-def _mask_to_bfloat16(module: nn.Module, inputs: tuple, options: dict) -> tuple[tuple, dict]:
-    return inputs, {**options, 'mask': options['mask'].bfloat16()} if module.training else options
-
-
 def _is_hidden(name: str, parameter: Tensor) -> bool:
     """Tell whether a parameter takes states to states; tables, and what answers are read from, do not."""
     return 'embeddings' not in name and min(parameter.shape[:2]) >= 128
@@ -105,9 +101,6 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
     if options.start:
         network.load_state_dict(load_file(options.start))
     mean.load_state_dict(network.state_dict())
-    for layer in network.layers:  # scores in bfloat16 take a mask in bfloat16
-        assert isinstance(layer, WordLayer)
-        layer.attention.register_forward_pre_hook(_mask_to_bfloat16, with_kwargs=True)
     optimizer = MuonWithAdamW(network, options.rate, is_matrix=_is_hidden)
     step, log = 0, []
     checkpoint = Path(options.checkpoint)
