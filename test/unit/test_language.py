@@ -177,3 +177,17 @@ def test_json_and_back():
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere'):
         InstructionParser(tmp_path / 'nowhere.safetensors')
+
+
+@pytest.mark.parametrize('change', [
+    {'steps': [{'target': 5}]}, {'steps': [{'target': ['a']}]}, {'steps': [{'avoid': 1}]},
+    {'roles': {'target': 'cup'}}, {'roles': {'target': [1]}},
+    {'tokens': [{'text': 'a', 'start': 'b', 'end': 1}]}, {'steps': 3}, {'steps': [7]}])
+def test_a_parse_of_wrong_types_is_refused(parser, change):
+    with pytest.raises(ValueError, match='wrong form'):
+        Instruction.from_dict({**parser.parse('pick up the cup').to_dict(), **change})
+
+
+def test_two_places_of_one_action_are_two_things_to_look_for(parser):
+    parsed = parser.parse('put the banana on the plate and in the bowl')
+    assert parsed.destinations == ['on the plate', 'in the bowl']

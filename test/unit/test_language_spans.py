@@ -200,8 +200,8 @@ def test_targets_that_take_turns_with_places_have_one_each():
     links = {word: 'put' for word in marks if word != 'put'}
     assert _steps('put cup ontable and plate insink', marks, links) == (
         Step('put', 'cup', 'ontable'), Step('put', 'plate', 'insink'))
-    both = Step('put', 'cup', 'ontable, insink'), Step('put', 'plate', 'ontable, insink')
-    assert _steps('put cup plate ontable and insink', marks, links) == both
+    each = tuple(Step('put', thing, place) for thing in ('cup', 'plate') for place in ('ontable', 'insink'))
+    assert _steps('put cup plate ontable and insink', marks, links) == each
 
 
 def test_no_span_ends_in_a_mark():

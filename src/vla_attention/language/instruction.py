@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 ROLES = ('target', 'action', 'manner', 'destination', 'source')
+_FIELD_TYPES: dict[str, Any] = {
+    **dict.fromkeys(('text', 'role', 'action', 'target', 'destination', 'source', 'manner'), str),
+    'start': int, 'end': int, 'weight': (int, float), 'avoid': bool}
 HEADS = ('modifier', 'argument', 'action_order', 'time', 'cause')
 
 
@@ -91,15 +94,28 @@ class Instruction:
         :raises ValueError: a field is missing or of the wrong type; the message names it.
         """
         try:
+            for each in (*data['steps'], *data['tokens']):
+                _check_types(each)
+            for spans in data['roles'].values():
+                if not isinstance(spans, list) or not all(isinstance(span, str) for span in spans):
+                    raise TypeError(f'roles must be lists of texts, not {spans!r:.40}')
             return cls(
                 text=str(data['text']), language=str(data['language']), reason=str(data['reason']),
-                roles={str(role): [str(span) for span in spans] for role, spans in data['roles'].items()},
+                roles={str(role): list(spans) for role, spans in data['roles'].items()},
                 steps=tuple(Step(**step) for step in data['steps']),
                 tokens=tuple(Token(**token) for token in data['tokens']))
         except KeyError as error:
             raise ValueError(f'instruction lacks the field {error}') from error
         except (TypeError, AttributeError) as error:
             raise ValueError(f'instruction has a field of the wrong form: {error}') from error
+
+
+def _check_types(fields: Any) -> None:
+    """Raise TypeError where a field of a step or token, as JSON has it, is not of its type."""
+    for name, value in fields.items():
+        kind = _FIELD_TYPES.get(name, object)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise TypeError(f'{name} is {value!r:.40}')
 
 
 def _unique(spans: Any) -> list[str]:

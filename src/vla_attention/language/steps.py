@@ -173,23 +173,20 @@ def _steps_of(text: str, verbs: Sequence[_Verb], index: int) -> list[Step]:
     bare = not (targets or verb.arguments or verb.avoid)
     if bare and index + 1 < len(verbs) and not verbs[index + 1].avoid:
         targets = verbs[index + 1].arguments.get('target', [])
-    rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ())))
-            for role in ('destination', 'source', 'manner')}
+    rest = {role: ', '.join(_texts(text, verb.arguments.get(role, ()))) for role in ('source', 'manner')}
     action = ' '.join(_texts(text, verb.spans))
-    places = _each_its_own(targets, verb.arguments.get('destination', []))
-    if places:
-        return [Step(action=action, avoid=verb.avoid, **{**rest, 'target': target, 'destination': place})
-                for target, place in zip(_texts(text, targets), _texts(text, places), strict=True)]
-    return [Step(action=action, target=target, avoid=verb.avoid, **rest)
-            for target in _texts(text, targets) or ['']]
+    places = verb.arguments.get('destination', [])
+    pairs = zip if _take_turns(targets, places) else itertools.product
+    return [Step(action=action, target=target, destination=place, avoid=verb.avoid, **rest)
+            for target, place in pairs(_texts(text, targets) or [''], _texts(text, places) or [''])]
 
 
-def _each_its_own(targets: Sequence[Span], places: Sequence[Span]) -> list[Span]:
-    """Return the place of each target where the two take turns: "the cup here, the pan in the sink"."""
+def _take_turns(targets: Sequence[Span], places: Sequence[Span]) -> bool:
+    """Tell whether each target has a place of its own: "the cup here, the pan in the sink"."""
     if len(targets) < 2 or len(targets) != len(places):
-        return []
+        return False
     turns = [span.role for span in sorted([*targets, *places], key=lambda span: span.start)]
-    return list(places) if all(one != next_ for one, next_ in itertools.pairwise(turns)) else []
+    return all(one != next_ for one, next_ in itertools.pairwise(turns))
 
 
 def _texts(text: str, spans: Sequence[Span]) -> list[str]:
