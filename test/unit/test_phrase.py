@@ -83,3 +83,10 @@ def test_a_lexicon_that_leads_nowhere_is_refused():
     tables['kinds'] = {'cup': {'like': ['chalice']}}
     with pytest.raises(ValueError, match='chalice'):
         Lexicon(tables)
+
+
+@pytest.mark.parametrize('text, plural', [
+    ('컵들', True), ('모든 컵', True), ('컵들을', True), ('샌들', False), ('샌들을', False), ('핸들', False),
+    ('샌들들', True)])
+def test_a_korean_noun_that_ends_like_a_plural_is_one(text, plural):
+    assert parse_phrase(text).plural is plural

@@ -11,7 +11,7 @@ from typing import Any
 from vla_attention.language.lexicon import Lexicon, load_lexicon
 from vla_attention.language.phrase import Phrase
 
-_KO_PLURAL = re.compile('^모든 |들[을이은도과]?$')     # "컵들", "모든 컵"
+_KO_PLURAL = re.compile('들[을이은도과]?$')     # "컵들", but not "샌들"
 _HANGUL = re.compile('[가-힣]')
 _LONGEST = 4    # words of the longest entry of the lexicon
 
@@ -70,8 +70,16 @@ def parse_phrase(text: str, language: str | None = None) -> Phrase:
 @lru_cache(maxsize=1024)
 def _parse_cached(text: str, language: str) -> Phrase:
     phrase = _korean(text) if language == 'ko' else _english(text)
-    plural = phrase.plural or (language == 'ko' and _KO_PLURAL.search(text) is not None)
+    plural = phrase.plural or (language == 'ko' and _is_plural(text))
     return replace(phrase, text=text, language=language, plural=plural)
+
+
+def _is_plural(text: str) -> bool:
+    """Tell whether a Korean phrase asks for all of them."""
+    last = text.split()[-1] if text else ''
+    whole = re.sub('(?<=들)[을이은도과]$', '', last)
+    return text.startswith('모든 ') or (_KO_PLURAL.search(last) is not None
+                                      and not _known(whole, load_lexicon()))
 
 
 def _noun_phrase(words: list[str], language: str, lexicon: Lexicon) -> dict[str, Any]:
