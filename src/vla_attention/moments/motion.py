@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 LONG_SIDE = 160             # pixels of the image that is worked on
+LEAST_SIDE = 32             # of the other side: of lower images DIS flow reads beyond the end, and crashes
 MOVING_PIXELS = 0.5         # of residual flow between two ticks: above it a pixel moves
 CHANGED_LEVEL = 20.0        # grey levels: above it a place looks different
 STEADY_LEVEL = 9.0          # grey levels from tick to tick: below it a place is steady
@@ -76,7 +77,7 @@ class MotionTracker:
         :param image: (H, W, 3) uint8 RGB.
         """
         scale = LONG_SIDE / max(image.shape[:2])
-        size = (max(16, round(image.shape[1] * scale)), max(16, round(image.shape[0] * scale)))
+        size = tuple(max(LEAST_SIDE, round(side * scale)) for side in image.shape[1::-1])
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         colour = cv2.GaussianBlur(small, (3, 3), 0).astype(np.float32)
