@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+_lock = threading.Lock()
+_within, _outside = 0, 1    # threads of this process that are within `one_thread`; what holds outside of it
 
 
 @contextmanager
@@ -17,12 +21,18 @@ def one_thread() -> Iterator[None]:
     took 2 ms of CPU a tick of the moments model and two took 86), and for what runs beside another engine,
     whose time threads that spin double.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    global _within, _outside
+    with _lock:     # the number is the thread's own, but one that begins takes that of the last call
+        if not _within:
+            _outside = torch.get_num_threads()
+        _within += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _lock:
+            _within -= 1
+            torch.set_num_threads(_outside)
 
 
 def cores() -> int:

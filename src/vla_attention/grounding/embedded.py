@@ -79,7 +79,7 @@ class EmbeddedBackend:
             second = self._model.second
             self._near = (make_engine(second.sight, engine, device, threads, precision, second.ranges)
                           if looks and second else None)
-        except (ImportError, RuntimeError, ValueError) as error:
+        except (AssertionError, ImportError, RuntimeError, ValueError) as error:    # asserted: CUDA
             raise BackendError(f'the embedded model cannot run: {error}') from error
         self.engine = self._engine.name
         self.precision = getattr(self._engine, 'precision', 'f32')

@@ -82,7 +82,7 @@ class Scene:
         self.fine = (seen.shape[1] // FINE, seen.shape[0] // FINE)
         sight = Sight(*engine(seen))
         self.attention, self.match = _attention(model, queries, sight)
-        self.objectness = torch.sigmoid(sight.objectness[0]).numpy()
+        self.objectness = torch.sigmoid(sight.objectness[0]).cpu().numpy()
         self.reach = sight.boxes[0].cpu().numpy()
         self.small = cv2.resize(seen, self.fine, interpolation=cv2.INTER_AREA)
         self._kinds: dict[str, tuple[np.ndarray, float]] = {}

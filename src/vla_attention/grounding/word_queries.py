@@ -38,9 +38,10 @@ def make_queries(model: EmbeddedModel, kinds: tuple[str, ...]) -> WordQueries:
     """
     index = {kind: row for row, kind in enumerate(model.kinds)}
     count = len(kinds)
-    rows = torch.zeros(1, count, MOST_CLASSES, model.classifier.in_features)
-    bias = torch.zeros(1, count, MOST_CLASSES)
-    present = torch.zeros(1, count, MOST_CLASSES, dtype=torch.bool)
+    device = model.words.embedding.weight.device
+    rows = torch.zeros(1, count, MOST_CLASSES, model.classifier.in_features, device=device)
+    bias = torch.zeros(1, count, MOST_CLASSES, device=device)
+    present = torch.zeros(1, count, MOST_CLASSES, dtype=torch.bool, device=device)
     embeddings, near, trust = [], [], []
     for word, kind in enumerate(kinds):
         numbers, steps = classes_of(kind)
@@ -63,7 +64,7 @@ def make_queries(model: EmbeddedModel, kinds: tuple[str, ...]) -> WordQueries:
 
 def _mean(embedding: nn.Embedding, rows: list[int]) -> Tensor:
     """Return the mean of some rows (DIM,), 0 of none."""
-    return embedding.weight[rows].mean(0) if rows else torch.zeros(embedding.embedding_dim)
+    return embedding.weight[rows].mean(0) if rows else embedding.weight.new_zeros(embedding.embedding_dim)
 
 
 def _trained(known: frozenset[str], kind: str) -> tuple[list[str], int]:
