@@ -11,7 +11,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from sensor_msgs.msg import CompressedImage, Image
 from stack import Stack, picture
-from std_msgs.msg import Float32MultiArray, String
+from std_msgs.msg import Float32MultiArray, Header, String
 from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo
 
@@ -272,3 +272,17 @@ def test_between_two_looks_regions_are_followed(stack):
         set_parameter(graph, 'attention_node', 'max_regions', 5)
         set_parameter(graph, 'attention_node', 'look_every', 0.2)
         set_parameter(graph, 'attention_node', 'smoothing', 0.5)
+
+
+def test_images_without_a_stamp_are_looked_at_anew(stack):
+    stack.say('pick up the red cup')
+    empty = np.full((240, 320, 3), 130, np.uint8)
+    for pixels in (empty, picture()):   # nothing is seen at first, and what comes later is seen all the same
+        stack.regions.clear()
+
+        def seen(pixels=pixels):
+            stack.send(pixels, header=Header(frame_id='some_camera'))
+            stack.graph.spin(0.1)
+            return stack.regions and (pixels is empty or stack.regions[-1].detections)
+        stack.graph.wait(seen)
+    stack.graph.wait(lambda: 'header.stamp is 0.000 s again' in stack.status('attention_node')['message'])

@@ -10,12 +10,15 @@ from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from sensor_msgs.msg import PointCloud2
+from stack import Stack
 from std_msgs.msg import Header
 from tabletop_bench import BLOCK, FOCAL, FRAME, HEIGHT, WIDTH, Bench
 from visualization_msgs.msg import Marker
 
+from vla_attention.focus import FocusRegion
 from vla_attention.focus.pose import rotation
-from vla_attention.ros.clouds import read_cloud
+from vla_attention.ros.clouds import GREY, read_cloud
+from vla_attention.ros.focus_node import _current
 from vla_attention.ros.messages import read_array, write_image, write_jpeg
 
 
@@ -46,7 +49,7 @@ def test_the_cloud_is_dense_coloured_and_on_the_thing(bench):
     def coloured():
         message, header = bench.answer('focus/target/points')
         points, colors = read_cloud(message)
-        return (message, header, points, colors) if colors is not None else None
+        return (message, header, points, colors) if (colors != GREY).all() else None
     message, header, points, colors = bench.graph.wait(coloured)    # colour is taken once points are
     assert message.header == header and message.is_dense and message.height == 1
     assert np.isfinite(points).all() and len(points) > 300
@@ -153,7 +156,12 @@ def without_number(messages):
 def test_bad_input_is_refused_with_one_clear_word(bench, change, words):
     status = bench.complaint(words, change)
     assert status.level != b'\0'
-    assert bench.answered(change) == 0 and bench.process.popen.poll() is None
+    if change is from_the_past:     # what belongs to no image is never worked on
+        assert bench.answered(change) == 0
+    else:       # not silence: whoever keeps the last answer would act on it
+        assert bench.answer('focus/regions_3d', change)[0].detections == []
+        assert bench.answer('focus/target/points', change)[0].width == 0
+    assert bench.process.popen.poll() is None
     assert bench.answer('focus/regions_3d')[0].detections       # and it works again
 
 
@@ -254,4 +262,36 @@ def test_another_frame_through_tf2_or_the_camera_frame(graph, tmp_path, monkeypa
 def test_without_camera_info_it_says_so(graph):
     bench = Bench(graph)
     bench.complaint('no camera_info on /camera_info yet', lambda messages: messages.pop('camera_info'))
-    assert bench.got['focus/regions_3d'] == []
+    assert not any(message.detections for message in bench.got['focus/regions_3d'])
+
+
+def test_nothing_is_taken_while_nobody_takes_what_comes_of_it(graph):
+    stack = Stack(graph)
+    graph.start('focus_node')
+    graph.wait(lambda: stack.state('focus_node') == 'active')
+    assert stack.status('focus_node')['watched'].startswith('no') and not graph.node.count_subscribers('depth')
+    taken = graph.node.create_subscription(PointCloud2, 'focus/target/points', print, 1)
+    graph.wait(lambda: graph.node.count_subscribers('depth'))
+    graph.node.destroy_subscription(taken)
+    graph.wait(lambda: not graph.node.count_subscribers('depth'))
+
+
+def test_a_region_that_the_mask_only_touches_is_not_handed_over():
+    shown = np.zeros((20, 20), np.uint8)
+    shown[:, 10:] = 255
+    beside = np.zeros_like(shown)
+    beside[:, :11] = 255
+    regions = [FocusRegion('target', 'plate', 0.9, (0, 0, 11, 20), (5.0, 10.0), beside),
+               FocusRegion('target', 'apple', 0.4, (10, 0, 20, 20), (15.0, 10.0), shown)]
+    assert _current(regions, 'target', {'focus/target/mask': write_image(shown, 'mono8', Header())}) == 1
+    assert _current(regions, 'target', {}) == 0
+
+
+def test_a_lens_that_bends_is_told(graph):
+    bench = Bench(graph)
+
+    def bent(messages):
+        messages['camera_info'].d = [-0.3, 0.1, 0.0, 0.0, 0.0]
+        messages['camera_info'].distortion_model = 'plumb_bob'
+    bench.answer('focus/regions_3d', bent)
+    assert 'image and depth must be rectified' in bench.process.log

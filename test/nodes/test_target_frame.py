@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 from tabletop_bench import CUP, FRAME, TOPICS, Bench, header_of, stamp
 
 from vla_attention.focus.pose import quaternion
-from vla_attention.ros.clouds import read_cloud
+from vla_attention.ros.clouds import GREY, read_cloud
 from vla_attention.ros.frames import FrameError, Frames
 
 tf2_ros = pytest.importorskip('tf2_ros', reason='tf2 is not installed')
@@ -101,7 +101,7 @@ class Robot:
             for nanoseconds in sent.intersection(*by_topic.values()):
                 answers = {topic: each[nanoseconds] for topic, each in by_topic.items()}
                 if (frame in (None, header_of(answers['focus/regions_3d']).frame_id)
-                        and read_cloud(answers['focus/target/points'])[1] is not None):
+                        and (read_cloud(answers['focus/target/points'])[1] != GREY).any()):
                     return nanoseconds, answers
             return None
         return self.graph.wait(answered)

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks._tabletop import Thing, d435, render
 from vla_attention.focus import FocusRegion, Intrinsics, approach_pose, decode_depth, lift
 from vla_attention.focus.depth import edges
+from vla_attention.focus.intrinsics import lens_shift
 from vla_attention.focus.plane import fit_plane
 from vla_attention.focus.pose import quaternion, rotation, turned_like
 
@@ -219,3 +220,24 @@ def test_quaternions_turn_back_into_rotations():
         np.testing.assert_allclose(rotation(quaternion(matrix)), matrix, atol=1e-9)
     with pytest.raises(ValueError, match='no direction'):
         rotation(np.zeros(4))
+
+
+def test_no_reading_may_be_0_as_well_as_nan():
+    scene = render((Thing('box', np.array([0, 0, 0.04]), np.array([0.1, 0.08, 0.08])),), EYE, FOCAL)
+    region = region_of(scene, 0)
+    hole = np.zeros(scene.depth.shape, bool)
+    x, y = (int(value) for value in region.point)
+    hole[y - 15:y + 15, x - 15:x + 15] = True
+    nan, zero = (lift(region, np.where(hole, np.float32(none), scene.depth), CAMERA) for none in (np.nan, 0))
+    np.testing.assert_array_equal(nan.points, zero.points)
+    np.testing.assert_array_equal(nan.center, zero.center)
+
+
+def test_what_a_lens_does_is_told_in_pixels():
+    matrix = [FOCAL, 0, 319.5, 0, FOCAL, 239.5, 0, 0, 1]
+    assert lens_shift(matrix, [0.0] * 5, 'plumb_bob', (640, 480)) == 0
+    assert lens_shift(matrix, [], '', (640, 480)) == 0
+    assert lens_shift(matrix, [0.1] * 3, 'no model has three', (640, 480)) == 0
+    slight, strong = (lens_shift(matrix, [k1, 0, 0, 0, 0], 'plumb_bob', (640, 480)) for k1 in (-0.01, -0.3))
+    assert 0.5 < slight < 3 < 30 < strong
+    assert lens_shift(matrix, [0.1, 0.01, 0, 0], 'equidistant', (640, 480)) > 3

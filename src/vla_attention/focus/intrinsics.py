@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+import cv2
 import numpy as np
 
 
@@ -62,3 +63,24 @@ class Intrinsics:
     def thinned(self, step: int) -> Intrinsics:
         """Return the camera of the image that has every ``step``-th pixel of every ``step``-th row."""
         return Intrinsics(self.fx / step, self.fy / step, self.cx / step, self.cy / step)
+
+
+def lens_shift(k: Sequence[float], d: Sequence[float], model: str, size: tuple[int, int]) -> float:
+    """Return by how many pixels a lens moves the border of the raw image, at most; 0 where nothing is said.
+
+    :param k: the 3x3 matrix of a sensor_msgs/CameraInfo, row by row; ``d`` and ``model`` its distortion.
+    :param size: width and height of the image.
+    """
+    matrix, lens = np.array(k, float).reshape(3, 3), np.array(d, float)
+    if not (lens.any() and np.isfinite(lens).all() and np.isfinite(matrix).all() and matrix[0, 0] > 0):
+        return 0.0
+    x, y = np.meshgrid(np.linspace(0, size[0], 9), np.linspace(0, size[1], 9))
+    seen = np.stack([x, y], -1).reshape(-1, 1, 2)
+    try:
+        if model == 'equidistant':
+            straight = cv2.fisheye.undistortPoints(seen, matrix, lens, P=matrix)
+        else:
+            straight = cv2.undistortPoints(seen, matrix, lens, P=matrix)
+    except cv2.error:       # a number of coefficients that no model has
+        return 0.0
+    return float(np.linalg.norm(straight - seen, axis=-1).max())

@@ -40,6 +40,9 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
         raise ValueError(f'depth is {depth.dtype}; it must be float32 metres (see decode_depth)')
     if image is not None and image.shape != (*depth.shape, 3):
         raise ValueError(f'image has the shape {image.shape}; it must be {(*depth.shape, 3)}')
+    empty = depth <= 0
+    if empty.any():
+        depth = np.where(empty, np.float32(np.nan), depth)
     left, top, width, height = cv2.boundingRect(region.mask)
     said = region.mask[top:top + height, left:left + width] > 0
     readings = int(np.count_nonzero(said & (depth[top:top + height, left:left + width] > 0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
@@ -173,11 +174,9 @@ class AttentionNode(ImageNode):
 
     def tick(self) -> None:
         """Give up on `ground` requests that have waited too long."""
-        with self._asked_lock:
-            since = min((when for when, _ in self._asked + self._due), default=time.monotonic())
-        if time.monotonic() - since > self.parameters['ground_timeout']:
-            reason = self.health.missing('image') or 'no image could be worked on in time'
-            self._answer_all(False, reason)
+        limit = self.parameters['ground_timeout']
+        reason = self.health.missing('image') or f'no image was worked on within ground_timeout, {limit:g} s'
+        self._answer_all(False, reason, asked_before=time.monotonic() - limit)
         backend = self._backend()
         if isinstance(backend, ReportingBackend):
             for name, value in backend.facts().items():
@@ -249,7 +248,7 @@ class AttentionNode(ImageNode):
                    self._labels, self._label_info)
         if not due and not any(output.wanted for output in outputs):
             return self._saliency.wanted
-        stamp = seconds(header)
+        stamp = self.moment(header)
         look, followed = self._stream.see(image, stamp, look=bool(due))
         self._tracker.smoothing = self.parameters['smoothing']
         look = replace(look, regions=tuple(self._tracker.update(look.regions, stamp)))
@@ -339,11 +338,12 @@ class AttentionNode(ImageNode):
         if self.executor is not None:
             self.executor.wake()
 
-    def _answer_all(self, success: bool, text: str) -> None:
+    def _answer_all(self, success: bool, text: str, *, asked_before: float = math.inf) -> None:
         with self._asked_lock:
-            waiting = self._asked + self._due
-            self._asked, self._due = [], []
-        for _, future in waiting:
+            given_up = [each for each in self._asked + self._due if each[0] < asked_before]
+            self._asked, self._due = ([each for each in waiting if each[0] >= asked_before]
+                                      for waiting in (self._asked, self._due))
+        for _, future in given_up:
             self._answer(future, success, text)
 
 

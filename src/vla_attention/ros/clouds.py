@@ -18,6 +18,7 @@ from vla_attention.focus.pose import rotation
 
 COLOURS = {'target': (0.1, 0.8, 0.2), 'destination': (0.1, 0.4, 1.0), 'avoid': (0.95, 0.1, 0.1)}
 OPACITY = 0.45
+GREY = np.full((1, 3), 160, np.uint8)     # of points whose colour is not known
 LETTERS = 0.025     # height of labels in metres
 ARROW = 0.012       # thickness of the arrow to the destination in metres
 
@@ -31,17 +32,16 @@ def read_intrinsics(message: CameraInfo) -> Intrinsics:
 
 
 def write_cloud(points: np.ndarray, colors: np.ndarray | None, header: Header) -> PointCloud2:
-    """Return an unorganised, dense cloud of x, y, z (float32 metres) and, with colours, rgb as PCL packs it.
+    """Return an unorganised, dense cloud of x, y, z (float32 metres) and rgb as PCL packs it.
 
     :param points: (N, 3) metres, without NaN; N may be 0.
-    :param colors: (N, 3) uint8 RGB.
+    :param colors: (N, 3) uint8 RGB; grey when None, for RViz forgets how to colour where a field goes away.
     """
-    names = ['x', 'y', 'z'] if colors is None else ['x', 'y', 'z', 'rgb']
+    names = ['x', 'y', 'z', 'rgb']
     records = np.empty((len(points), len(names)), '<f4')
     records[:, :3] = points
-    if colors is not None:
-        red, green, blue = colors.astype(np.uint32).T
-        records[:, 3] = (red << 16 | green << 8 | blue).astype('<u4').view('<f4')
+    red, green, blue = (GREY if colors is None else colors).astype(np.uint32).T
+    records[:, 3] = (red << 16 | green << 8 | blue).astype('<u4').view('<f4')
     data = array('B')
     data.frombytes(records.tobytes())
     message = PointCloud2(header=header, height=1, width=len(points), is_bigendian=False, is_dense=True,

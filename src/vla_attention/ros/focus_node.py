@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
 from vla_attention.focus import FocusRegion, Intrinsics, approach_pose, lift
+from vla_attention.focus.intrinsics import lens_shift
 from vla_attention.focus.pose import turned_like
 from vla_attention.ros import qos
 from vla_attention.ros.clouds import (
@@ -34,8 +34,10 @@ from vla_attention.ros.messages import ImageError, read_array, read_depth, read_
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 from vla_attention.ros.stamps import StampMatcher
+from vla_attention.ros.topics import Input
 
 OUTLINES = ('focus/target/mask', 'focus/destination/mask', 'focus/labels')
+SHIFTED = 3.0       # pixels by which a lens may move the border before that is worth a word
 HANDED = ('target', 'destination')      # the roles that a planner is handed points and a pose for
 REGISTERED = ('remap `depth` to the depth that is registered to the image (aligned_depth_to_color of a '
               'RealSense, depth_registered of others)')
@@ -82,6 +84,7 @@ class FocusNode(PerceptionNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('focus_node', SETTINGS, **options)
         self._frames: Frames | None = None
+        self._taken: list[Input] = []               # subscriptions, while somebody takes what comes of them
         self._axes: dict[str, np.ndarray] = {}      # the last orientation of each region, by its id
 
     # ---- lifecycle
@@ -98,25 +101,37 @@ class FocusNode(PerceptionNode):
     def activate(self) -> None:
         """Take regions, outlines, depth, camera and colour."""
         self._info: CameraInfo | None = None
+        self._lift_worker = self.worker(self._work)
+        self._colour_stream = ColourStream(self, self._put,
+                                           compressed=self.parameters['image_transport'] == 'compressed')
+        self.tick()
+
+    def deactivate(self) -> None:
+        """Forget what was taken."""
+        self._taken.clear()
+
+    def _take(self) -> None:
         self._axes.clear()
         self._matcher = StampMatcher(
             'focus/regions', ('depth',), slop=lambda: self.parameters['slop'],
-            memory=lambda: self.parameters['depth_memory'], missed=self._missed)
-        self._lift_worker = self.worker(self._work)
+            memory=lambda: self.parameters['depth_memory'], missed=self._unmatched)
         for key, topic, hint in (('regions', 'focus/regions', 'is attention_node running?'),
                                  ('depth', 'depth', REGISTERED),
                                  ('camera_info', 'camera_info', 'is it remapped?')):
             name = self.resolve_topic_name(topic)
             self.health.expect(key, f'{topic} on {name}', timeout=lambda: self.parameters['depth_timeout'],
                                missing=f'no {topic} on {name} yet: {hint}')
-        self.subscribe(CameraInfo, 'camera_info', self._take_info, qos.sensor())
-        self._take_images('depth', qos.stream())
-        for topic in OUTLINES:
-            self._take_images(topic, qos.result())
-        self.subscribe(Detection2DArray, 'focus/regions', self._take_regions, qos.result())
-        self._colour_stream = ColourStream(self, self._put,
-                                           compressed=self.parameters['image_transport'] == 'compressed')
-        self.tick()
+        self._taken = [
+            self.subscribe(CameraInfo, 'camera_info', self._take_info, qos.sensor()),
+            self.subscribe(Image, 'depth', self._taker('depth'), qos.stream()),
+            *(self.subscribe(Image, topic, self._taker(topic), qos.result()) for topic in OUTLINES),
+            self.subscribe(Detection2DArray, 'focus/regions', self._take_regions, qos.result())]
+
+    def _leave(self) -> None:
+        for entry in self._taken:
+            self.unsubscribe(entry)
+        self._taken.clear()
+        self.health.no_longer_expect()
 
     def cleanup(self) -> None:
         """Listen to tf no more."""
@@ -128,10 +143,19 @@ class FocusNode(PerceptionNode):
             self._frames = None
 
     def tick(self) -> None:
-        """Take colour while somebody takes anything, and tf while another frame is asked for."""
+        """Take anything while somebody takes what comes of it, and tf while another frame is asked for.
+
+        Whoever takes regions makes attention_node look for them.
+        """
         if self.state != 'active':
             return
-        self._colour_stream.follow(self._wanted())
+        wanted = self._wanted()
+        self.health.fact('watched', 'yes' if wanted else 'no, so nothing is taken')
+        if wanted and not self._taken:
+            self._take()
+        elif not wanted and self._taken:
+            self._leave()
+        self._colour_stream.follow(wanted)
         if not self.parameters['target_frame']:
             self._forget_frames()       # each message of /tf takes half a millisecond
         elif self._frames is None:
@@ -144,14 +168,24 @@ class FocusNode(PerceptionNode):
 
     def _take_info(self, message: CameraInfo) -> None:
         self.health.came('camera_info')
+        if self._info is None or list(self._info.d) != list(message.d):
+            self._tell_lens(message)
         self._info = message
 
-    def _take_images(self, topic: str, profile: QoSProfile) -> None:
+    def _tell_lens(self, info: CameraInfo) -> None:
+        shift = lens_shift(info.k, info.d, info.distortion_model, (info.width, info.height))
+        self.health.fact('lens moves the border by (pixels)', f'{shift:.1f}')
+        if shift > SHIFTED:
+            self.get_logger().warning(
+                f'{self.resolve_topic_name("camera_info")}: the lens moves the border of raw images by '
+                f'{shift:.0f} pixels; image and depth must be rectified (image_proc), or points lie beside')
+
+    def _taker(self, topic: str) -> Callable[[Image], None]:
         def take(message: Image) -> None:
             if topic == 'depth':
                 self.health.came('depth')
             self._put(topic, message)
-        self.subscribe(Image, topic, take, profile)
+        return take
 
     def _take_regions(self, message: Detection2DArray) -> None:
         self.health.came('regions')
@@ -165,7 +199,7 @@ class FocusNode(PerceptionNode):
         if match is not None and self._lift_worker.put(match):
             self.health.count('replaced')
 
-    def _missed(self, topic: str, gap: int | None) -> None:
+    def _unmatched(self, topic: str, gap: int | None) -> None:
         self.health.count('unmatched')
         name = self.resolve_topic_name(topic)
         if gap is None:
@@ -192,12 +226,13 @@ class FocusNode(PerceptionNode):
         except (RefusedError, ImageError) as error:
             self.health.count('refused')
             self.complain(getattr(error, 'key', 'input'), str(error))
+            self._publish_nothing(match['focus/regions'].header)
             return
         regions = [self._lifted(region, name, frame)
                    for region, name in zip(frame.regions, frame.ids, strict=True)]
         self._axes = {name: region.orientation for region, name in zip(regions, frame.ids, strict=True)
                       if region.orientation is not None}
-        self._publish(frame, regions, {role: _current(regions, role, match) for role in HANDED})
+        self._publish(frame, regions, {role: _current(frame.regions, role, match) for role in HANDED})
         self.health.done(self.age(frame.header))
 
     def _read(self, match: dict[str, Any]) -> _Frame:
@@ -290,6 +325,15 @@ class FocusNode(PerceptionNode):
             self._markers.publish(write_markers(regions, header))
         self._regions_3d.publish(write_regions_3d(regions, frame.ids, header))
 
+    def _publish_nothing(self, header: Header) -> None:
+        """Say that nothing is known in space: whoever keeps the last answer would act on it."""
+        for output in self._points.values():
+            if output.wanted:
+                output.publish(write_cloud(np.empty((0, 3), np.float32), None, header))
+        if self._markers.wanted:
+            self._markers.publish(write_markers([], header))
+        self._regions_3d.publish(write_regions_3d([], [], header))
+
     def _in_target_frame(self, regions: list[FocusRegion],
                          header: Header) -> tuple[list[FocusRegion], Header]:
         target, frames = self.parameters['target_frame'], self._frames
@@ -329,12 +373,14 @@ def _mask_in_box(region: FocusRegion, match: dict[str, Any], size: tuple[int, in
 
 
 def _current(regions: Sequence[FocusRegion], role: str, match: dict[str, Any]) -> int | None:
-    """Return which region of a role counts now: the best of those that the role's mask shows."""
+    """Return which region of a role counts now: the best of those that the role's mask shows most of."""
     own = [index for index, region in enumerate(regions) if region.role == role]
     message = match.get(f'focus/{role}/mask')
     if message is not None:
         shown = read_array(message) > 0
-        own = [index for index in own if (shown & (regions[index].mask > 0)).any()]
+        masks = {index: regions[index].mask > 0 for index in own}
+        own = [index for index in own if 2 * np.count_nonzero(shown & masks[index])
+               > np.count_nonzero(masks[index])]
     return max(own, key=lambda index: regions[index].score, default=None)
 
 

@@ -84,6 +84,13 @@ class Health:
             complaint = source.complaint(time.monotonic()) if source else None
         return complaint[1] if complaint else ''
 
+    def sources(self) -> dict[str, str]:
+        """Return each source that is expected, with what there is to say where it is missing, else ''."""
+        with self._lock:
+            now = time.monotonic()
+            complaints = {key: source.complaint(now) for key, source in self._sources.items()}
+        return {key: complaint[1] if complaint else '' for key, complaint in complaints.items()}
+
     def count(self, what: str, number: int = 1) -> None:
         """Add to a counter, for example 'replaced'."""
         with self._lock:

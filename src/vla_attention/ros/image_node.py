@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,14 @@ class ImageNode(PerceptionNode):
     def time_jumped_back(self) -> None:
         """Forget what was remembered of images that are now in the future."""
 
+    def moment(self, header: Header) -> float:
+        """Return when an image was taken, in seconds: by its stamp, or now where stamps stand still."""
+        return time.monotonic() if self._unstamped else seconds(header)
+
     def activate(self) -> None:
         """Start to take images."""
         self._newest = float('-inf')
+        self._unstamped = False
         self.health.latency_limit = lambda: self.parameters['latency_limit']
         self._image_worker = self.worker(self._work, max_wait=self.max_wait, niceness=self.niceness)
         self._image_input: Input | None = None
@@ -96,11 +102,15 @@ class ImageNode(PerceptionNode):
             self.health.count('refused')
             self.complain('image', f'{self._image_topic}: {error}; the image is left out')
             return
-        time = seconds(message.header)
-        if time < self._newest - JUMP:
+        stamp = seconds(message.header)
+        self._unstamped = stamp in (0.0, self._newest)
+        if self._unstamped:
+            self.complain('stamp', f'{self._image_topic}: header.stamp is {stamp:.3f} s again; images are '
+                          'told apart by when they come, but depth and tf need the stamp of the exposure')
+        elif stamp < self._newest - JUMP:
             self.complain('clock', f'{self._image_topic}: header.stamp went back by '
-                          f'{self._newest - time:.1f} s (a bag that starts over?); the past is forgotten')
+                          f'{self._newest - stamp:.1f} s (a bag that starts over?); the past is forgotten')
             self.time_jumped_back()
-        self._newest = time
+        self._newest = stamp
         if self.look(image, message.header):
             self.health.done(self.age(message.header))

@@ -163,9 +163,9 @@ class MomentsNode(ImageNode):
             stale, self._stale = self._stale, False
         if stale:
             self._attention.reset()
-        time = seconds(header)
-        moment = self._attention.update(time, image, target_map=self._map('target', time),
-                                        destination_map=self._map('destination', time))
+        stamp = seconds(header)
+        moment = self._attention.update(self.moment(header), image, target_map=self._map('target', stamp),
+                                        destination_map=self._map('destination', stamp))
         self._phase.publish(write_phase(moment, header))
         self._importance.publish(write_importance(moment, header))
         for event in moment.events:

@@ -42,7 +42,7 @@ class OverlayNode(PerceptionNode):
         self._parts: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
         self._stream: list[Input] = []
         self._newest = 0.0                                 # stamp of the last image, in seconds
-        self._drawn = 0.0                                  # and of the last one that was drawn
+        self._drawn = float('-inf')                        # and of the last one that was drawn
         self._late = 0.0                                   # seconds that regions are behind it
         self._phase: tuple[float, str] = (0.0, '')         # when it came (monotonic, s), and what
         self._importance: tuple[float, float] = (0.0, 0.0)
@@ -125,7 +125,7 @@ class OverlayNode(PerceptionNode):
         if 'image' not in parts:
             return
         time, rate = seconds(parts['image'].header), self.parameters['max_rate']
-        if rate and 0 <= time - self._drawn < EVENLY / rate:
+        if rate and 0 < time - self._drawn < EVENLY / rate:
             self.health.count('left out')
             return
         self._drawn = time

@@ -65,6 +65,7 @@ class PerceptionNode(LifecycleNode):
         self._workers: list[NewestWorker] = []
         self._callback_lock = threading.RLock()
         self._warned: dict[str, tuple[float, int]] = {}
+        self._missed: set[str] = set()
         self.parameters = Parameters(self, (*SETTINGS, *settings),
                                      configurable=lambda: self.state == 'unconfigured')
         # absolute by convention: one /diagnostics for the whole robot
@@ -260,9 +261,20 @@ class PerceptionNode(LifecycleNode):
     def _tick(self) -> None:
         self.tick()
         self.health.fact('state', self.state)
+        self._tell_missed()
         array = DiagnosticArray(status=[self.health.status()])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+    def _tell_missed(self) -> None:
+        """Log what is missing when that begins, and when it ends: not everybody looks at diagnostics."""
+        sources = self.health.sources()
+        missed = {key for key, complaint in sources.items() if complaint}
+        for key in missed - self._missed:
+            self.get_logger().warning(sources[key])
+        for key in self._missed & sources.keys() - missed:
+            self.get_logger().info(f'{key} comes now')
+        self._missed = missed
 
 
 def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None) -> int:
