@@ -13,6 +13,7 @@ pytest.importorskip('rosbags', reason='the extra [bag] is not installed')
 pytest.importorskip('mcap', reason='the extra [bag] is not installed')
 
 from mcap.reader import make_reader
+from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import get_types_from_msg
 
@@ -184,6 +185,43 @@ def test_a_merged_bag_has_the_inputs_byte_for_byte(quick, capsys, tmp_path):
     assert again[0] == 2 and 'give another --prefix' in again[1][0]['reason']
 
 
+FORCE = b'\0\1\0\0' + np.float32(2.5).tobytes()     # a message of one number as CDR
+
+
+def test_a_definition_in_idl_stays_one(quick, capsys, tmp_path):
+    text = 'module grip_msgs { module msg { struct Force { float newton; }; }; };'
+    source = tmp_path / 'in.mcap'
+    with BagWriter(source, {}) as writer:
+        writer.write('/image', messages.image(COFFEE, 'rgb8', header(0)), START)
+        writer.write_raw('/force', 'grip_msgs/msg/Force', FORCE, START, text, 'ros2idl')
+    assert run(capsys, source, tmp_path / 'out.mcap', '--instruction', 'cup', '--merge')[0] == 0
+    with (tmp_path / 'out.mcap').open('rb') as file:
+        schemas = {schema.name: (schema.encoding, schema.data.decode())
+                   for schema in make_reader(file).get_summary().schemas.values()}
+    assert schemas['grip_msgs/msg/Force'] == ('ros2idl', text)
+    assert schemas[messages.IMAGE][0] == 'ros2msg'
+    assert read(tmp_path / 'out.mcap')['/force'][0][1].newton == 2.5
+
+
+def test_a_bag_without_definitions_is_merged_as_far_as_types_are_known(quick, capsys, caplog, tmp_path):
+    source = tmp_path / 'in.mcap'
+    with source.open('wb') as file:
+        writer = Writer(file)
+        writer.start('ros2', 'test')
+        picture = messages.serialize(messages.image(COFFEE, 'rgb8', header(0)))
+        for topic, name, data in (('/image', messages.IMAGE, picture),
+                                  ('/force', 'grip_msgs/msg/Force', FORCE)):
+            channel = writer.register_channel(topic, 'cdr', writer.register_schema(name, '', b''))
+            for index in range(2):
+                writer.add_message(channel, START + index, data, START + index)
+        writer.finish()
+    status, lines, _ = run(capsys, source, tmp_path / 'out.mcap', '--instruction', 'cup', '--merge')
+    assert (status, lines[0]['frames']) == (0, 2)
+    found = read(tmp_path / 'out.mcap')
+    assert len(found['/image']) == 2 and '/force' not in found
+    assert caplog.text.count('/force is left out: the bag has no definition of grip_msgs/msg/Force') == 1
+
+
 # ---- what is broken
 
 
@@ -271,6 +309,27 @@ def test_a_result_that_was_made_with_something_else_is_not_taken_for_done(quick,
     assert target.read_bytes() == b'somebody else wrote this'
 
 
+def test_another_bag_of_the_same_name_is_not_taken_for_done(quick, capsys, caplog, tmp_path):
+    source = record(tmp_path / 'in.mcap', frames=1)
+    ask = (source, tmp_path / 'out.mcap', '--instruction', 'pick up the cup')
+    assert run(capsys, *ask)[1][0]['status'] == 'done'
+    assert run(capsys, *ask)[1][0]['status'] == 'done before'
+    record(source, frames=2)
+    status, lines, err = run(capsys, *ask)
+    assert (status, lines) == (2, []) and 'in.mcap' in err
+    assert 'was made with another source_bytes, source_modified' in caplog.text
+
+
+def test_a_result_inside_the_folder_of_its_bag_changes_nothing(tmp_path):
+    record(tmp_path / 'bag_0.mcap', frames=1)
+    task = Task(tmp_path, tmp_path / 'out.mcap')
+    before = task.made_with()
+    record(task.target, frames=1)
+    assert task.made_with() == before
+    record(tmp_path / 'bag_1.mcap', frames=1)
+    assert task.made_with() != before
+
+
 def test_bags_are_attended_to_in_processes(tmp_path):
     tasks = [Task(record(tmp_path / f'{name}.mcap', frames=1), tmp_path / f'{name}_out.mcap',
                   'pick up the cup', overlay=False) for name in 'ab']
@@ -330,7 +389,10 @@ def test_topics_are_chosen_by_type_and_name():
     ({'/a/image': messages.IMAGE, '/b/image': messages.IMAGE}, {}, r'2 image topics \(/a/image, /b/image\)'),
     ({'/depth': messages.IMAGE}, {}, 'no image topics'),
     (REALSENSE, {'image': '/other'}, r'no topic /other \(image\)'),
-    (REALSENSE, {'image': '/rosout'}, '/rosout is a rcl_interfaces/msg/Log'),
+    (REALSENSE, {'image': '/rosout'}, r'/rosout \(image\) is a rcl_interfaces/msg/Log'),
+    (REALSENSE, {'depth': '/rosout'}, r'/rosout \(depth\) is a rcl_interfaces/msg/Log'),
+    (REALSENSE, {'camera_info': '/camera/color/image_raw'}, r'\(camera_info\) is a sensor_msgs/msg/Image'),
+    (REALSENSE, {'instruction': '/rosout'}, r'\(instruction\) is a .* no std_msgs/msg/String'),
 ])
 def test_topics_that_cannot_be_chosen_are_asked_for(types, named, says):
     with pytest.raises(BagError, match=says):

@@ -46,8 +46,15 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def made_with(self) -> dict[str, Any]:
-        """Return what the result depends on, kept in the target to know it by."""
-        return {'source': self.source.name, 'instruction': self.instruction, 'topics': dict(self.topics),
+        """Return what the result depends on, kept in the target to know it by.
+
+        :raises OSError: the source cannot be read.
+        """
+        paths = self.source.iterdir() if self.source.is_dir() else [self.source]
+        files = [path.stat() for path in paths if path.resolve() != self.target.resolve()]
+        return {'source': self.source.name, 'source_bytes': sum(file.st_size for file in files),
+                'source_modified': max((file.st_mtime_ns for file in files), default=0),
+                'instruction': self.instruction, 'topics': dict(self.topics),
                 'prefix': self.prefix, 'merge': self.merge, 'overlay': self.overlay, 'backend': self.backend,
                 'options': {name: str(value) for name, value in self.options.items()},
                 'version': __version__}
@@ -129,13 +136,14 @@ class _Run:
         self._counts: Counter[str] = Counter()
         self._warnings: list[str] = []
         self._warned: Counter[str] = Counter()
+        self._left_out: set[str] = set()
 
     def summary(self) -> Summary:
         chosen = {each for each in (self._topics.image, self._topics.depth, self._topics.camera_info,
                                     '' if self._task.instruction else self._topics.instruction) if each}
         for record in self._reader.records(None if self._task.merge else chosen):
             if self._task.merge:
-                self._writer.write_raw(record.topic, record.type, record.data, record.time, record.text)
+                self._copy(record)
             if record.topic in chosen:
                 self._take(record)
             self._attend_to_what_is_ready(record.time)
@@ -146,6 +154,16 @@ class _Run:
         self._warnings += [f'{topic}: {count} more' for topic, count in more.items()]
         return Summary(self._counts['frames'], self._counts['skipped'], self._counts['lifted'],
                        tuple(self._warnings))
+
+    def _copy(self, record: Record) -> None:
+        try:
+            self._writer.write_raw(record.topic, record.type, record.data, record.time, record.text,
+                                   record.language)
+        except KeyError:
+            if record.topic not in self._left_out:
+                self._left_out.add(record.topic)
+                self._warnings.append(f'{self._task.source.name}: {record.topic} is left out: the bag has no '
+                                      f'definition of {record.type}')
 
     def _take(self, record: Record) -> None:
         try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from rosbags.interfaces import Nodetype
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
 from vla_attention.focus import FocusRegion, region_ids
 from vla_attention.language import Instruction
@@ -69,8 +69,14 @@ def serialize(message: Any) -> bytes:
 
 
 def definition(name: str) -> str:
-    """Return the text of a type and of those that it holds, as MCAP keeps it (encoding ros2msg)."""
-    return str(type_store().generate_msgdef(name, ros_version=2)[0])
+    """Return the text of a type and of those that it holds, as MCAP keeps it (encoding ros2msg).
+
+    :raises KeyError: it is no type that is known here.
+    """
+    try:
+        return str(type_store().generate_msgdef(name, ros_version=2)[0])
+    except TypesysError as error:
+        raise KeyError(name) from error
 
 
 def header_of(message: Any) -> Any:

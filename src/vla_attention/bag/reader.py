@@ -9,11 +9,14 @@ from types import TracebackType
 from typing import Any
 
 from rosbags.highlevel import AnyReader
+from rosbags.interfaces import MessageDefinitionFormat
 
 from vla_attention.bag.messages import CAMERA_INFO, COMPRESSED, IMAGE, STRING, type_store
 
 _DEPTH = ('depth', 'disparity')     # words in the names of topics whose images are no pictures
 _NO_PICTURE = (*_DEPTH, 'mask', 'infra', '/ir/', 'attention', 'label', 'overlay', 'heatmap')
+_TYPES = {'image': (IMAGE, COMPRESSED), 'depth': (IMAGE,), 'camera_info': (CAMERA_INFO,),
+          'instruction': (STRING,)}
 
 
 class BagError(ValueError):
@@ -38,7 +41,8 @@ class Record:
     time: int
     data: bytes
     type: str
-    text: str       # definition of the type
+    text: str       # definition of the type, '' where the bag has none
+    language: str   # that the definition is written in: 'ros2msg' or 'ros2idl'
 
 
 class BagReader:
@@ -95,7 +99,9 @@ class BagReader:
             except Exception as error:      # whatever the library's parsers trip over in a broken file
                 raise BagError(f'{self.path} breaks off: {error} (`mcap recover` may save the rest)'
                                ) from error
-            yield Record(connection.topic, time, data, connection.msgtype, connection.msgdef.data)
+            definition = connection.msgdef
+            yield Record(connection.topic, time, data, connection.msgtype, definition.data,
+                         'ros2idl' if definition.format == MessageDefinitionFormat.IDL else 'ros2msg')
 
     def read(self, record: Record) -> Any:
         """Return the message of a record.
@@ -120,8 +126,9 @@ def choose_topics(types: Mapping[str, str], named: Mapping[str, str], where: str
         if topic and topic not in types:
             raise BagError(f'{where} has no topic {topic} ({role}); there are {", ".join(sorted(types))}')
     image = named.get('image') or _only_image(types, where)
-    if types[image] not in (IMAGE, COMPRESSED):
-        raise BagError(f'{where}: {image} is a {types[image]}, no {IMAGE} or {COMPRESSED}')
+    for role, topic in {**named, 'image': image}.items():
+        if topic and types[topic] not in _TYPES[role]:
+            raise BagError(f'{where}: {topic} ({role}) is a {types[topic]}, no {" or ".join(_TYPES[role])}')
     depth = named.get('depth') or _near(image, [topic for topic, kind in types.items() if kind == IMAGE
                                                 and _says(topic, _DEPTH)])
     info = named.get('camera_info') or _near(image, [

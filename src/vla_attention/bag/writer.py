@@ -61,13 +61,20 @@ class BagWriter:
         name = message.__msgtype__
         self.write_raw(topic, name, messages.serialize(message), log_time)
 
-    def write_raw(self, topic: str, name: str, data: bytes, log_time: int, text: str = '') -> None:
-        """Write a serialized message of the type ``name``; ``text`` is its definition, ours where empty."""
+    def write_raw(self, topic: str, name: str, data: bytes, log_time: int, text: str = '',
+                  language: str = 'ros2msg') -> None:
+        """Write a serialized message of the type ``name``.
+
+        :param text: definition of the type; ours where empty.
+        :param language: that ``text`` is written in: 'ros2msg' or 'ros2idl'.
+        :raises KeyError: ``text`` is empty, and we have no definition of the type.
+        """
         channel = self._channels.get((topic, name))
         if channel is None:
             if name not in self._schemas:
-                self._schemas[name] = self._writer.register_schema(
-                    name, 'ros2msg', (text or messages.definition(name)).encode())
+                if not text:
+                    text, language = messages.definition(name), 'ros2msg'
+                self._schemas[name] = self._writer.register_schema(name, language, text.encode())
             channel = self._channels[topic, name] = self._writer.register_channel(
                 topic, 'cdr', self._schemas[name], {'offered_qos_profiles': ''})
             self._sequence[channel] = 0
