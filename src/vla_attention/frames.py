@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
@@ -36,19 +36,21 @@ class FolderFrames:
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Yield (time in seconds, (H, W, 3) uint8 RGB)."""
         for number, path in enumerate(self.paths):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise FrameError(f'{path} is no image that OpenCV can read')
-            yield number / self.fps, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            yield number / self.fps, _read(path)
+
+    def images(self, numbers: Collection[int]) -> dict[int, np.ndarray]:
+        """Return some of the images, (H, W, 3) uint8 RGB, by their number from 0."""
+        return {number: _read(self.paths[number]) for number in numbers}
 
 
 class VideoFrames:
-    """The frames of a video file; times are the container's, or counted where ``fps`` is given."""
+    """The frames of a video file; times are counted, ``fps`` of them a second."""
 
     def __init__(self, path: Path, fps: float | None = None) -> None:
         """Open the file.
 
-        :param fps: frames per second of real time, where it differs from what the file says.
+        :param fps: frames per second of real time; None: what the file says, which is an
+            average where the rate varies.
         :raises FrameError: OpenCV cannot read it.
         """
         self.path = path
@@ -85,6 +87,27 @@ class VideoFrames:
             capture.release()
         if number == 0:
             raise FrameError(f'{self.path} holds no frame that OpenCV can decode')
+
+    def images(self, numbers: Collection[int]) -> dict[int, np.ndarray]:
+        """Return some of the frames, (H, W, 3) uint8 RGB, by their number from 0; the file is read again.
+
+        :raises FrameError: it has fewer frames.
+        """
+        found = {number: image for number, (_, image) in zip(range(max(numbers) + 1), self, strict=False)
+                 if number in numbers}
+        if len(found) < len(numbers):
+            raise FrameError(f'{self.path} gave fewer frames when it was read again')
+        return found
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:       # it says that it has too many pixels
+        image = None
+    if image is None:
+        raise FrameError(f'{path} is no image that OpenCV can read')
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def open_frames(source: Path | str, fps: float | None = None) -> FolderFrames | VideoFrames:

@@ -1,17 +1,27 @@
 """The command line: one JSON object a line, and status 2 with one clear line for bad input."""
 
+import io
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import skimage.data
 
-from vla_attention.cli import main
+from vla_attention.cli import bench, main
+from vla_attention.cli.common import UsageError, print_json, read_lines
+from vla_attention.cli.images import read_depth
+from vla_attention.frames import open_frames
+from vla_attention.moments import watch
+from vla_attention.view.filmstrip import draw_filmstrip
 
 
 @pytest.fixture(scope='session')
@@ -79,6 +89,18 @@ def test_ground_jsonl_answers_in_order(capsys, coffee, tmp_path):
     assert {'target', 'destination', 'avoid'} <= lines[2].keys()
 
 
+def test_a_question_that_cannot_be_answered_does_not_stop_the_rest(capsys, coffee, inputs, tmp_path):
+    file = tmp_path / 'questions.jsonl'
+    paths = [coffee, inputs / 'tiny.png', inputs / 'missing.jpg', inputs / 'no\0file', coffee]
+    file.write_text(''.join(json.dumps({'image': str(path), 'instruction': 'cup'}) + '\n' for path in paths))
+    status, lines, err = run(capsys, 'ground', '--jsonl', file)
+    assert status == 2 and '3 of 5 questions' in err and err.count('\n') == 1
+    assert ['error' in line for line in lines] == [False, True, True, True, False]
+    assert lines[0]['target'] and lines[0] == lines[4]
+    assert lines[1].keys() == {'target', 'destination', 'avoid', 'error'} and 'tiny.png' in lines[1]['error']
+    assert 'missing.jpg' in lines[2]['error']
+
+
 def test_ground_with_depth_gives_centre_and_size(capsys, coffee, tmp_path):
     height, width = skimage.data.coffee().shape[:2]
     cv2.imwrite(str(tmp_path / 'depth.png'), np.full((height, width), 800, np.uint16))
@@ -89,6 +111,55 @@ def test_ground_with_depth_gives_centre_and_size(capsys, coffee, tmp_path):
     assert 'center' in best or best['no_3d'], 'either a place in space or the reason why there is none'
     if 'center' in best:
         assert best['center'][2] == pytest.approx(0.8, abs=0.05)
+
+
+def png_header(side):
+    """Return a PNG whose header says that it is as large, with nothing behind it."""
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
+            + chunk(b'IDAT', zlib.compress(bytes(9))) + chunk(b'IEND', b''))
+
+
+@pytest.fixture(scope='module')
+def inputs(tmp_path_factory):
+    """Pictures that are no good, as files and in folders."""
+    folder = tmp_path_factory.mktemp('inputs')
+    for name, side in (('tiny.png', 20), ('small/0.png', 8), ('broken/0.png', 32)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / name), np.zeros((side, side, 3), np.uint8))
+    (folder / 'broken' / '1.png').write_bytes(b'no picture')
+    (folder / 'giant').mkdir()
+    for name in ('giant.png', 'giant/0.png'):
+        (folder / name).write_bytes(png_header(60000))
+    return folder
+
+
+@pytest.mark.parametrize(('arguments', 'says'), [
+    (['ground', 'tiny.png', 'pick up the cup'], 'tiny.png: image must be at least 32 pixels'),
+    (['ground', 'giant.png', 'pick up the cup'], 'giant.png is not an image'),
+    (['watch', 'small'], 'small: image must be 16 pixels or more a side, got 8x8'),
+    (['watch', 'giant'], 'giant/0.png is no image'),
+    (['watch', 'broken'], 'broken/1.png is no image'),
+])
+def test_pictures_that_are_no_good_are_status_2_and_one_line(capsys, monkeypatch, inputs, arguments, says):
+    monkeypatch.chdir(inputs)
+    status, lines, err = run(capsys, *arguments)
+    assert status == 2
+    assert len(lines) == (arguments[1] == 'broken'), 'what came before is told'
+    assert says in err and err.count('\n') == 1
+
+
+def test_depth_that_is_none_is_said(tmp_path):
+    empty, archive = tmp_path / 'empty.npy', tmp_path / 'archive.npy'
+    empty.write_bytes(b'')
+    with archive.open('wb') as file:
+        np.savez(file, depth=np.ones((4, 4), np.float32))
+    for path in (empty, archive):
+        with pytest.raises(UsageError, match=path.name):
+            read_depth(path)
+    np.save(tmp_path / 'depth.npy', np.ones((4, 4), np.float32))
+    assert read_depth(tmp_path / 'depth.npy').shape == (4, 4)
 
 
 @pytest.mark.parametrize(('arguments', 'says'), [
@@ -108,6 +179,20 @@ def test_bad_input_is_status_2_and_one_line(capsys, monkeypatch, tmp_path, argum
     assert status == 2
     assert not lines
     assert says in err and err.count('\n') == 1
+
+
+def test_watch_draws_what_it_saw_and_takes_no_instruction_for_none(capsys, tmp_path):
+    (tmp_path / 'clip').mkdir()
+    for number in range(12):
+        picture = np.full((120, 160, 3), 90, np.uint8)
+        cv2.circle(picture, (20 + 10 * number, 60), 15, (20, 20, 200), -1)
+        cv2.imwrite(str(tmp_path / 'clip' / f'{number:02d}.png'), picture)
+    status, lines, _ = run(capsys, 'watch', tmp_path / 'clip', '--instruction', '', '--out', tmp_path)
+    assert status == 0 and len(lines) == 12
+    drawn = cv2.cvtColor(cv2.imread(str(tmp_path / 'clip_filmstrip.png')), cv2.COLOR_BGR2RGB)
+    seen = list(watch(open_frames(tmp_path / 'clip')))
+    assert any(moment.focus_area for _, moment in seen)
+    assert np.array_equal(drawn, draw_filmstrip(seen))
 
 
 def test_watch_takes_how_often_the_arm_fails(capsys, tmp_path):
@@ -135,6 +220,65 @@ def test_a_bad_line_of_jsonl_is_named(capsys, tmp_path):
     status, _, err = run(capsys, 'ground', '--jsonl', file)
     assert status == 2
     assert 'line 2' in err
+
+
+@pytest.mark.parametrize(('content', 'lines'), [
+    (b'', []), (b'\n', ['']), (b'a\n\nb', ['a', '', 'b']), (b'\xef\xbb\xbfa\r\nb\r\n', ['a', 'b']),
+    ('a\u2028b\x85c\fd\n'.encode(), ['a\u2028b\x85c\fd'])])
+def test_lines_end_at_line_feeds_alone(tmp_path, content, lines):
+    (tmp_path / 'lines.txt').write_bytes(content)
+    assert read_lines(tmp_path / 'lines.txt') == lines
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'ascii', 'cp949'])
+def test_what_the_output_cannot_hold_is_escaped(monkeypatch, encoding):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(written, encoding))
+    for text in ('\udcff cup', '컵 é 😀'):
+        print_json({'text': text})
+        assert json.loads(written.getvalue().decode(encoding).splitlines()[-1]) == {'text': text}
+
+
+def test_a_closed_output_is_status_2(capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'stdout', None)
+    assert main(['parse', 'pick up the mug']) == 2
+    assert capsys.readouterr().err == 'vla-attention parse: standard output is closed\n'
+
+
+def benchmark(default, *further):
+    """Return a benchmark with the option --count, which tells what it got."""
+    def add_arguments(parser):
+        parser.add_argument('--count', type=int, default=default)
+        for option in further:
+            parser.add_argument(option, default='')
+
+    return SimpleNamespace(add_arguments=add_arguments, run=lambda options: {'rows': [vars(options)]})
+
+
+@pytest.fixture
+def two(monkeypatch):
+    there = {'a': benchmark(1, '--only'), 'b': benchmark(2, '--only-here'),
+             'plain': SimpleNamespace(run=lambda options: {'rows': [{'bare': options == Namespace()}]})}
+    monkeypatch.setattr(bench, '_load_benchmark', there.__getitem__)
+
+
+@pytest.mark.parametrize(('options', 'counts'), [
+    ([], (1, 2)), (['--count', '5'], (5, 5)), (['--only', 'x', '--count', '5'], (5, 5))])
+def test_benchmarks_may_have_an_option_of_the_same_name(capsys, two, tmp_path, options, counts):
+    assert main(['bench', 'a', 'b', 'plain', '--out', str(tmp_path), *options]) == 0
+    rows = {name: json.loads((tmp_path / f'{name}.json').read_text())['rows'][0] for name in ('a', 'b')}
+    assert (rows['a']['count'], rows['b']['count']) == counts
+    assert (rows['a']['only'], rows['b']['only_here']) == ('x' if '--only' in options else '', '')
+    assert json.loads((tmp_path / 'plain.json').read_text())['rows'] == [{'bare': True}]
+
+
+def test_an_option_that_no_benchmark_knows_is_an_error(capsys, two, tmp_path):
+    with pytest.raises(SystemExit, match='2'):
+        main(['bench', 'a', 'b', '--out', str(tmp_path), '--count', '5', '--other', '3'])
+    assert '--other' in capsys.readouterr().err
+    assert main(['bench', 'a', 'b', '--help-options']) == 0
+    shown = capsys.readouterr().out
+    assert shown.count('--count') >= 2 and '--only ' in shown and '--only-here' in shown
 
 
 def test_help_has_examples():

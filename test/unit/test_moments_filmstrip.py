@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from vla_attention.frames import FrameError, open_frames
 from vla_attention.moments.moment import PHASES, Moment
-from vla_attention.view.filmstrip import PHASE_COLOURS, draw_filmstrip, key_frames
+from vla_attention.view.filmstrip import PHASE_COLOURS, draw_episode, draw_filmstrip, key_frames
 
 
 def episode(phases, events=None):
@@ -40,6 +42,47 @@ def test_events_and_each_phase_are_among_the_key_frames():
 @pytest.mark.parametrize('phases', [['idle'], ['idle', 'grasp'], ['move'] * 300])
 def test_short_and_dull_episodes_are_drawn_too(phases):
     assert draw_filmstrip(episode(phases)).shape[1] == 2100
+
+
+def test_the_images_of_key_frames_are_enough():
+    frames = [(np.full((90, 120, 3), number, np.uint8), moment)
+              for number, (_, moment) in enumerate(episode(WORK))]
+    moments = [moment for _, moment in frames]
+    images = {index: frames[index][0] for index in key_frames(moments, 7)}
+    assert np.array_equal(draw_episode(moments, images), draw_filmstrip(frames))
+
+
+@pytest.fixture(params=['clip.avi', 'folder'])
+def source(request, tmp_path):
+    """Ten frames, each brighter than the one before."""
+    path = tmp_path / request.param
+    pictures = [np.full((48, 64, 3), 20 * number, np.uint8) for number in range(10)]
+    if path.suffix:
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 8.0, (64, 48))
+        for picture in pictures:
+            writer.write(picture)
+        writer.release()
+    else:
+        path.mkdir()
+        for number, picture in enumerate(pictures):
+            cv2.imwrite(str(path / f'{number}.png'), picture)
+    return path
+
+
+def test_some_frames_are_read_again(source):
+    every = [image for _, image in open_frames(source)]
+    some = open_frames(source).images([0, 3, 9])
+    assert sorted(some) == [0, 3, 9]
+    assert all(np.array_equal(image, every[number]) for number, image in some.items())
+
+
+def test_a_video_that_became_shorter_is_an_error(tmp_path):
+    path = tmp_path / 'clip.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 8.0, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    with pytest.raises(FrameError, match=r'clip\.avi gave fewer frames'):
+        open_frames(path).images([0, 5])
 
 
 def test_nothing_to_draw_is_an_error():

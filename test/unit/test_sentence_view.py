@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vla_attention.language import Instruction, Token
-from vla_attention.view.sentence import COLOURS, draw_sentence
+from vla_attention.language import Instruction, Token, parse_instruction
+from vla_attention.view.sentence import COLOURS, LONGEST_LINE, draw_sentence
 
 
 @pytest.fixture
@@ -46,7 +46,27 @@ def test_a_parse_without_heads_and_a_long_one_are_drawn(instruction):
     without = draw_sentence(Instruction.from_dict(instruction.to_dict()))
     assert without.shape[0] < draw_sentence(instruction).shape[0]
     words = tuple(Token('cup', 4 * index, 4 * index + 3, 'target', 0.5) for index in range(200))
-    assert draw_sentence(Instruction('cup ' * 200, 'en', words)).shape[1] < 9000
+    assert draw_sentence(Instruction('cup ' * 200, 'en', words)).shape[1] <= LONGEST_LINE
+
+
+def long_words(count):
+    tokens = tuple(Token('주걱' * 40, 81 * index, 81 * index + 80, 'target', 0.5) for index in range(count))
+    return Instruction('', 'ko', tokens, heads={'time': np.eye(count, dtype=np.float32)})
+
+
+@pytest.mark.parametrize('instruction', [
+    parse_instruction(('pick up the red mug and put it on the tray, then ' * 50)[:2000]), long_words(300)])
+def test_the_picture_of_a_long_text_has_an_end(instruction):
+    height, width, _ = draw_sentence(instruction).shape
+    assert len(instruction.tokens) >= 300
+    assert width <= LONGEST_LINE and height < 2500
+
+
+def test_what_is_cut_off_is_marked_and_the_rest_is_drawn_as_before():
+    def shapes(count):
+        return draw_sentence(long_words(count)).shape
+
+    assert shapes(60) != shapes(61) == shapes(62), 'a row for all that have none'
 
 
 def test_an_unknown_head_is_refused(instruction):

@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and options.command != 'bench':     # a benchmark has options of its own
         parser.error(f'unrecognized arguments: {" ".join(rest)}')
     options.rest = rest
+    if sys.stdout is None:      # closed by the caller: the next file that is opened would take its place
+        print(f'vla-attention {options.command}: standard output is closed', file=sys.stderr)
+        return 2
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, stream=sys.stderr,
                         format='%(levelname)s: %(message)s')
     try:

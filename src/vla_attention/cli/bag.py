@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
             if not options.overwrite and task.done():
                 print_json({'bag': str(source), 'out': str(target), 'status': 'done before'})
                 continue
-        except BagError as error:
+        except (BagError, OSError) as error:
             LOG.error('%s', error)
             failed.append(source)
             continue

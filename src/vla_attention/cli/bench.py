@@ -41,19 +41,30 @@ def _load_benchmark(name: str) -> Any:
 def run(options: argparse.Namespace) -> None:
     """Run the benchmarks, print their tables and write their JSON."""
     benchmarks = {name: _load_benchmark(name) for name in options.names}
-    parser = argparse.ArgumentParser(prog=f'vla-attention bench {" ".join(options.names)}', add_help=False)
-    parser.add_argument('--help-options', action='help', help='show the options of the benchmarks named')
+    if '--help-options' in options.rest:
+        for name, benchmark in benchmarks.items():
+            _parser(name, benchmark).print_help()
+        return
+    # what none of them knows is an error; what two know goes to each as it declares it
+    _parser(' '.join(benchmarks), *benchmarks.values()).parse_args(options.rest)
+    chosen = {name: _parser(name, benchmark).parse_known_args(options.rest)[0]
+              for name, benchmark in benchmarks.items()}
     for name, benchmark in benchmarks.items():
-        if hasattr(benchmark, 'add_arguments'):
-            benchmark.add_arguments(parser.add_argument_group(name))
-    chosen = parser.parse_args(options.rest)
-    for name, benchmark in benchmarks.items():
-        result = benchmark.run(chosen)
+        result = benchmark.run(chosen[name])
         for title, rows in {name: result['rows'], **result.get('tables', {})}.items():
             print(f'{title}\n{_table(rows)}\n')
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / f'{name}.json').write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n',
                                                   encoding='utf-8')
+
+
+def _parser(names: str, *benchmarks: Any) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f'vla-attention bench {names}', add_help=False, allow_abbrev=False,
+                                     conflict_handler='resolve')
+    for benchmark in benchmarks:
+        if hasattr(benchmark, 'add_arguments'):
+            benchmark.add_arguments(parser)
+    return parser
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:

@@ -24,7 +24,12 @@ def add_command(commands: Any, name: str, text: str, examples: str) -> argparse.
 
 def print_json(data: dict[str, Any]) -> None:
     """Print one JSON object as one line, at once."""
-    print(json.dumps(data, ensure_ascii=False), flush=True)
+    line = json.dumps(data, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding or 'utf-8')
+    except UnicodeEncodeError:      # half a surrogate pair, or an output that is not UTF-8
+        line = json.dumps(data)
+    print(line, flush=True)
 
 
 def progress(items: Iterable[Any], what: str, total: int | None = None) -> Iterator[Any]:
@@ -33,11 +38,13 @@ def progress(items: Iterable[Any], what: str, total: int | None = None) -> Itera
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a UTF-8 file.
+    """Return the lines of a UTF-8 file, which end with LF or CR LF.
 
     :raises UsageError: it is not UTF-8.
     """
     try:
-        return path.read_text(encoding='utf-8').splitlines()
+        text = path.read_bytes().decode('utf-8-sig')
     except UnicodeDecodeError as error:
         raise UsageError(f'{path} is not UTF-8 text: {error.reason} at byte {error.start}') from error
+    # not splitlines, which splits at U+2028 and form feeds too
+    return [line.removesuffix('\r') for line in text.removesuffix('\n').split('\n')] if text else []

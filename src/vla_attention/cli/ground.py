@@ -11,6 +11,8 @@ from vla_attention.cli.backend import add_backend, make_pipeline
 from vla_attention.cli.common import UsageError, add_command, print_json, progress, read_lines
 from vla_attention.cli.images import read_depth, read_image, write_image
 
+ROLES = ('target', 'destination', 'avoid')
+
 
 def add(commands: Any) -> None:
     """Declare the command and its options."""
@@ -21,7 +23,9 @@ def add(commands: Any) -> None:
 """)
     parser.add_argument('image', nargs='?', type=Path, metavar='IMAGE')
     parser.add_argument('instruction', nargs='?', metavar='INSTRUCTION')
-    parser.add_argument('--jsonl', type=Path, metavar='FILE', help='many questions, one JSON object a line')
+    parser.add_argument('--jsonl', type=Path, metavar='FILE',
+                        help='many questions, one JSON object a line; one that cannot be answered gets an '
+                             '"error" in its place, and the status is 2 in the end')
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='write the overlay, the maps, and a sheet of all heads and words as PNG')
     parser.add_argument('--depth', type=Path, metavar='FILE',
@@ -46,12 +50,22 @@ def run(options: argparse.Namespace) -> None:
     else:
         questions = [(options.image, options.instruction)]
     pipeline = make_pipeline(options)
+    failed = 0
     for number, (path, text) in enumerate(progress(questions, 'ground', len(questions))):
-        look = _look(pipeline, path, text, options)
+        try:
+            look = _look(pipeline, path, text, options)
+        except (UsageError, OSError) as error:
+            if options.jsonl is None:
+                raise
+            print_json({**{role: [] for role in ROLES}, 'error': str(error)})
+            failed += 1
+            continue
         print_json(_answer(look))
         if options.out is not None:
             stem = path.stem if options.jsonl is None else f'{number:04d}_{path.stem}'
             _write_look(options.out, stem, read_image(path), look)
+    if failed:
+        raise UsageError(f'{failed} of {len(questions)} questions could not be answered')
 
 
 def _question(source: Path, number: int, line: str) -> tuple[Path, str]:
@@ -64,7 +78,10 @@ def _question(source: Path, number: int, line: str) -> tuple[Path, str]:
 
 def _look(pipeline: Any, path: Path, text: str, options: argparse.Namespace) -> Any:
     image = read_image(path)
-    look = pipeline.look(image, pipeline.instruct(text))
+    try:
+        look = pipeline.look(image, pipeline.instruct(text))
+    except ValueError as error:     # too small to look at
+        raise UsageError(f'{path}: {error}') from error
     if options.depth is None:
         return look
     from vla_attention.focus import Intrinsics
@@ -75,7 +92,7 @@ def _look(pipeline: Any, path: Path, text: str, options: argparse.Namespace) -> 
 
 
 def _answer(look: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = {role: [] for role in ('target', 'destination', 'avoid')}
+    answer: dict[str, Any] = {role: [] for role in ROLES}
     for region in look.regions:
         found = {'phrase': region.phrase, 'score': round(float(region.score), 4),
                  'box': [round(float(value), 1) for value in region.box],

@@ -20,8 +20,11 @@ def read_image(path: Path) -> Any:
 def _decode(path: Path, flags: int) -> Any:
     import cv2
     import numpy as np
-    data = np.fromfile(path, np.uint8)      # imread would not tell a missing file from a broken one
-    image = cv2.imdecode(data, flags) if data.size else None
+    try:
+        data = np.fromfile(path, np.uint8)      # imread would not tell a missing file from a broken one
+        image = cv2.imdecode(data, flags) if data.size else None
+    except (cv2.error, ValueError):     # too many pixels, or a name that no file can have
+        image = None
     if image is None:
         raise UsageError(f'{path} is not an image that OpenCV reads')
     return image
@@ -38,7 +41,8 @@ def read_depth(path: Path) -> Any:
     from vla_attention.focus import decode_depth
     try:
         if path.suffix == '.npy':
-            return decode_depth(np.load(path, allow_pickle=False))
+            with path.open('rb') as file:
+                return decode_depth(np.lib.format.read_array(file, allow_pickle=False))
         return decode_depth(_decode(path, cv2.IMREAD_UNCHANGED))
     except UsageError:
         raise

@@ -30,32 +30,48 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print one JSON object a frame; draw the filmstrip where --out is given."""
-    from vla_attention.frames import FrameError, open_frames
-    from vla_attention.moments import MomentAttention, watch
+    from vla_attention.frames import FrameError
     if options.fps is not None and not options.fps > 0:
         raise UsageError(f'--fps must be greater than 0, got {options.fps}')
     try:
-        frames = open_frames(options.source, options.fps)
+        _watch(options)
     except FrameError as error:
         raise UsageError(str(error)) from error
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from vla_attention.frames import FrameError, open_frames
+    from vla_attention.moments import MomentAttention, watch
+    frames = open_frames(options.source, options.fps)
     try:
         attention = (MomentAttention() if options.failure_rate is None
                      else MomentAttention(failure_rate=options.failure_rate))
     except ValueError as error:
         raise UsageError(str(error)) from error
-    pipeline = make_pipeline(options) if options.instruction else None
-    kept = []
-    for number, (image, moment) in enumerate(progress(
-            watch(frames, instruction=options.instruction, pipeline=pipeline, attention=attention),
-            'watch', len(frames))):
-        print_json({
-            'frame': number, 'time': round(moment.time, 4), 'phase': moment.phase,
+    instruction = options.instruction or None
+    pipeline = None if instruction is None else make_pipeline(options)
+    moments = []
+    try:
+        for number, (_, moment) in enumerate(progress(
+                watch(frames, instruction=instruction, pipeline=pipeline, attention=attention),
+                'watch', len(frames))):
+            print_json(_answer(number, moment))
+            if options.out is not None:
+                moments.append(moment)
+    except FrameError:
+        raise
+    except ValueError as error:     # an image too small to look at
+        raise UsageError(f'{options.source}: {error}') from error
+    if moments:
+        from vla_attention.view.filmstrip import KEY_FRAMES, draw_episode, key_frames
+        # read once more: all frames of a long video have no room in memory
+        images = frames.images(key_frames(moments, KEY_FRAMES))
+        write_image(options.out / f'{options.source.stem}_filmstrip.png', draw_episode(moments, images))
+
+
+def _answer(number: int, moment: Any) -> dict[str, Any]:
+    return {'frame': number, 'time': round(moment.time, 4), 'phase': moment.phase,
             'probabilities': {phase: round(float(p), 4) for phase, p in moment.probabilities.items()},
             'importance': round(float(moment.importance), 4),
             'focus_area': moment.focus_area and [round(float(value), 1) for value in moment.focus_area],
-            'events': list(moment.events)})
-        if options.out is not None:
-            kept.append((image, moment))
-    if options.out is not None and kept:
-        from vla_attention.view.filmstrip import draw_filmstrip
-        write_image(options.out / f'{options.source.stem}_filmstrip.png', draw_filmstrip(kept))
+            'events': list(moment.events)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ INK, PAPER, FAINT, LEADER = (40, 40, 40), (255, 255, 255), (225, 225, 225), (150
 WIDTH, MARGIN, GAP = 2100, 60, 14
 CURVE_HEIGHT, BAR_HEIGHT = 230, 46
 SMALL, NORMAL = 24, 28
+KEY_FRAMES = 7
 
 
 def key_frames(moments: Sequence[Moment], count: int) -> list[int]:
@@ -48,7 +49,7 @@ def key_frames(moments: Sequence[Moment], count: int) -> list[int]:
     return sorted(chosen)
 
 
-def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = 7) -> np.ndarray:
+def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = KEY_FRAMES) -> np.ndarray:
     """Draw an episode.
 
     :param frames: (image (H, W, 3) uint8 RGB, its moment), in the order of time.
@@ -56,12 +57,23 @@ def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = 7) 
     :returns: (height, 2100, 3) uint8 RGB.
     :raises ValueError: there is no frame.
     """
-    if not frames:
-        raise ValueError('frames is empty: there is nothing to draw')
-    moments = [moment for _, moment in frames]
+    return draw_episode([moment for _, moment in frames],
+                        {index: image for index, (image, _) in enumerate(frames)}, count)
+
+
+def draw_episode(moments: Sequence[Moment], images: Mapping[int, np.ndarray],
+                 count: int = KEY_FRAMES) -> np.ndarray:
+    """Draw an episode of which not every image is at hand; see :func:`draw_filmstrip`.
+
+    :param moments: of every frame, in the order of time.
+    :param images: those of :func:`key_frames` at least, by their index: (H, W, 3) uint8 RGB.
+    :raises ValueError: there is no frame.
+    """
+    if not moments:
+        raise ValueError('moments is empty: there is nothing to draw')
     chosen = key_frames(moments, count)
     thumb_width = (WIDTH - 2 * MARGIN - GAP * (count - 1)) // count
-    rows, columns = frames[0][0].shape[:2]
+    rows, columns = images[0].shape[:2]
     thumb_height = round(thumb_width * rows / columns)
     text = line_height(SMALL)
     strip_top = MARGIN // 2
@@ -73,9 +85,9 @@ def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = 7) 
 
     for place, index in enumerate(chosen):
         left = MARGIN + place * (thumb_width + GAP)
-        image, moment = frames[index]
+        moment = moments[index]
         canvas[strip_top:strip_top + thumb_height, left:left + thumb_width] = _thumbnail(
-            image, moment, (thumb_width, thumb_height))
+            images[index], moment, (thumb_width, thumb_height))
         colour = PHASE_COLOURS[moment.phase]
         cv2.rectangle(canvas, (left, strip_top), (left + thumb_width - 1, strip_top + thumb_height - 1),
                       colour, 4)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vla_attention.language import Instruction
+from vla_attention.language import Instruction, Token
 from vla_attention.view.text import draw_text, line_height, load_font, text_size
 
 COLOURS = {     # Okabe and Ito's palette, which colour-blind people can tell apart
@@ -14,9 +17,13 @@ COLOURS = {     # Okabe and Ito's palette, which colour-blind people can tell ap
 }
 FONT_SIZE = 22
 SMALL = 13
-LONGEST_LINE = 3600     # pixels; a longer sentence is written smaller
+SMALLEST = 8
+LONGEST_LINE = 3600     # pixels; a longer sentence is written smaller, and what has no room then is left out
+LONGEST_TOKEN = 40      # characters; of a longer one the beginning is drawn
+MOST_ROWS = 60          # of the matrix
 LINK_SHOWN = 0.15       # attention from which on a link is drawn
 _MARGIN = 24
+_MORE = 40      # pixels for the '…' after the last token that has room
 _INK = (40, 40, 40)
 _GREY = (110, 110, 110)
 _HEAT = np.array([(255, 255, 255), (253, 208, 162), (241, 105, 19), (127, 39, 4)], np.float32)
@@ -26,7 +33,8 @@ def draw_sentence(instruction: Instruction, head: str | None = None) -> np.ndarr
     """Draw a parsed instruction.
 
     Each token stands in a box of its role's colour, the stronger the more weight it has. Arcs lead from
-    a word to what it attends to; below, the same attention as a matrix (rows: query, columns: key).
+    a word to what it attends to; below, the same attention as a matrix (rows: query, columns: key). Where a
+    long text is cut off, in the line or in the matrix, stands '…'.
 
     :param head: one of ``instruction.heads``; None draws the mean of all.
     :returns: (H, W, 3) uint8 RGB. An empty parse shows the text and the reason.
@@ -37,23 +45,31 @@ def draw_sentence(instruction: Instruction, head: str | None = None) -> np.ndarr
     if not instruction.tokens:
         return _empty(instruction)
     links = _links(instruction, head)
+    tokens = [replace(token, text=_cut(token.text, LONGEST_TOKEN)) for token in instruction.tokens]
     size = FONT_SIZE
-    while size > 8 and _line_width(instruction, size) > LONGEST_LINE:
+    boxes = _boxes(tokens, size)
+    while size > SMALLEST and boxes[-1][1] + _MARGIN > LONGEST_LINE:
         size -= 2
-    boxes = _boxes(instruction, size)
-    arcs_height = _arc_height(links, boxes)
+        boxes = _boxes(tokens, size)
+    if boxes[-1][1] + _MARGIN > LONGEST_LINE:
+        boxes = [box for box in boxes if box[1] + _MORE + _MARGIN <= LONGEST_LINE]
+    end = boxes[-1][1] + (_MORE if len(boxes) < len(tokens) else 0)
+    shown = None if links is None else links[:len(boxes), :len(boxes)]
+    arcs_height = _arc_height(shown, boxes)
     top = _MARGIN + line_height(SMALL) + 12 + arcs_height
-    matrix = None if links is None else _matrix(instruction, links, min(size, 15))
+    matrix = None if links is None else _matrix(tokens, links, min(size, 15))
     legend = _legend_width()
-    width = max(boxes[-1][1] + _MARGIN, legend + 2 * _MARGIN,
+    width = max(end + _MARGIN, legend + 2 * _MARGIN,
                 0 if matrix is None else matrix.shape[1] + 2 * _MARGIN)
     bottom = top + line_height(size) + 14 + line_height(SMALL) + 14
     height = bottom + (0 if matrix is None else matrix.shape[0] + _MARGIN)
     canvas = np.full((height, width, 3), 255, np.uint8)
     _draw_legend(canvas, 'weights' if links is None else f'attention: {head or "mean of the heads"}')
-    if links is not None:
-        canvas = _draw_arcs(canvas, links, boxes, top, arcs_height)
-    _draw_tokens(canvas, instruction, boxes, top, size)
+    if shown is not None:
+        canvas = _draw_arcs(canvas, shown, boxes, top, arcs_height)
+    _draw_tokens(canvas, tokens, boxes, top, size)
+    if len(boxes) < len(tokens):
+        draw_text(canvas, '…', (boxes[-1][1] + 12, top + 2), size, _INK)
     if matrix is not None:
         canvas[bottom:bottom + matrix.shape[0], _MARGIN:_MARGIN + matrix.shape[1]] = matrix
     return canvas
@@ -67,14 +83,14 @@ def _links(instruction: Instruction, head: str | None) -> np.ndarray | None:
     return np.mean(list(instruction.heads.values()), axis=0)
 
 
-def _line_width(instruction: Instruction, size: int) -> int:
-    return sum(text_size(token.text, size)[0] + 20 for token in instruction.tokens) + 2 * _MARGIN
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f'{text[:longest - 1]}…'
 
 
-def _boxes(instruction: Instruction, size: int) -> list[tuple[int, int]]:
+def _boxes(tokens: Sequence[Token], size: int) -> list[tuple[int, int]]:
     """Return left and right edge of each token; pieces of one written word stand close together."""
     boxes, x, end = [], _MARGIN, -1
-    for token in instruction.tokens:
+    for token in tokens:
         x += 0 if end < 0 else 3 if token.start == end else 12
         width = max(text_size(token.text, size)[0] + 10, 20)
         boxes.append((x, x + width))
@@ -117,10 +133,10 @@ def _draw_arcs(canvas: np.ndarray, links: np.ndarray, boxes: list[tuple[int, int
     return np.asarray(image).copy()
 
 
-def _draw_tokens(canvas: np.ndarray, instruction: Instruction, boxes: list[tuple[int, int]], top: int,
+def _draw_tokens(canvas: np.ndarray, tokens: Sequence[Token], boxes: list[tuple[int, int]], top: int,
                  size: int) -> None:
     tall = line_height(size) + 10
-    for token, (left, right) in zip(instruction.tokens, boxes, strict=False):
+    for token, (left, right) in zip(tokens, boxes, strict=False):
         colour = np.array(COLOURS.get(token.role, COLOURS['']), np.float32)
         strength = 0.08 + 0.77 * min(max(token.weight, 0.0), 1.0)
         canvas[top:top + tall, left:right] = np.uint8(255 - strength * (255 - colour))
@@ -143,13 +159,15 @@ def _draw_legend(canvas: np.ndarray, title: str) -> None:
     draw_text(canvas, title, (x + 14, _MARGIN - 10), SMALL, _INK)
 
 
-def _matrix(instruction: Instruction, links: np.ndarray, size: int) -> np.ndarray:
+def _matrix(tokens: Sequence[Token], links: np.ndarray, size: int) -> np.ndarray:
     """Draw the attention as a matrix with the tokens beside and above it."""
-    texts = [token.text for token in instruction.tokens]
+    links = links[:MOST_ROWS, :MOST_ROWS]
+    count = len(links)
+    texts = [token.text for token in tokens[:count]] + ['…'] * (len(tokens) > count)
     cell = max(line_height(size) + 4, 14)
     label = max(text_size(text, size)[0] for text in texts) + 8
-    count = len(texts)
-    canvas = np.full((label + count * cell + 2, label + count * cell + 2, 3), 255, np.uint8)
+    side = label + len(texts) * cell + 2
+    canvas = np.full((side, side, 3), 255, np.uint8)
     heat = np.repeat(np.repeat(_heat(links), cell, 0), cell, 1)
     canvas[label:label + count * cell, label:label + count * cell] = heat
     for index in range(count + 1):
@@ -174,8 +192,7 @@ def _heat(links: np.ndarray) -> np.ndarray:
 
 
 def _empty(instruction: Instruction) -> np.ndarray:
-    text = ' '.join(instruction.text.split())
-    text = text[:80] + ('…' if len(text) > 80 else '') or '(nothing)'
+    text = _cut(' '.join(instruction.text.split()), 80) or '(nothing)'
     reason = instruction.reason or 'not parsed'
     width = max(text_size(text, FONT_SIZE)[0], text_size(reason, SMALL)[0]) + 2 * _MARGIN
     canvas = np.full((2 * _MARGIN + line_height(FONT_SIZE) + line_height(SMALL) + 8, width, 3), 255, np.uint8)
