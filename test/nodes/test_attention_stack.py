@@ -3,7 +3,7 @@
 import numpy as np
 from sensor_msgs.msg import Image
 from stack import Stack
-from vision_msgs.msg import Classification
+from vision_msgs.msg import Classification, Detection2DArray
 
 NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node')
 
@@ -25,5 +25,7 @@ def test_the_stack_answers_as_separate_nodes_do(graph):
     inside = graph.node.get_subscriptions_info_by_topic('/focus/regions')
     assert {each.node_name for each in inside} == {'tester'}
     assert len(graph.node.get_subscriptions_info_by_topic('/image')) == 1   # taken once for all
+    graph.node.create_publisher(Detection2DArray, 'focus/regions', 1)
+    graph.wait(lambda: 'others publish /focus/regions too' in process.log)
     assert process.stop() == 0 and 'Traceback' not in process.log
     assert np.frombuffer(overlay.data, np.uint8).any()

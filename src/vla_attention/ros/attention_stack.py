@@ -25,7 +25,8 @@ def main() -> int:
     """Run all nodes but the camera.
 
     Topics, services and parameters are those of the separate nodes. What one node publishes goes to the
-    others as the object that it is; what nobody outside takes never reaches the middleware.
+    others as the object that it is; what nobody outside takes never reaches the middleware, and what others
+    publish on such a topic is not heard (a warning says so).
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     topics = Topics(shared=True)

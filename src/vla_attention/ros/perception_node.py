@@ -66,6 +66,7 @@ class PerceptionNode(LifecycleNode):
         self._callback_lock = threading.RLock()
         self._warned: dict[str, tuple[float, int]] = {}
         self._missed: set[str] = set()
+        self._unheard = ''
         self.parameters = Parameters(self, (*SETTINGS, *settings),
                                      configurable=lambda: self.state == 'unconfigured')
         # absolute by convention: one /diagnostics for the whole robot
@@ -262,6 +263,7 @@ class PerceptionNode(LifecycleNode):
         self.tick()
         self.health.fact('state', self.state)
         self._tell_missed()
+        self._tell_unheard()
         array = DiagnosticArray(status=[self.health.status()])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
@@ -275,6 +277,16 @@ class PerceptionNode(LifecycleNode):
         for key in self._missed & sources.keys() - missed:
             self.get_logger().info(f'{key} comes now')
         self._missed = missed
+
+    def _tell_unheard(self) -> None:
+        unheard = [self.resolve_topic_name(entry.topic) for entry in self._inputs
+                   if self._topics.unheard(entry)]
+        text = (f'others publish {", ".join(unheard)} too, but nodes of one process hear each other alone: '
+                'start with composed:=false') if unheard else ''
+        self.health.standing('unheard', text)
+        if text and not self._unheard:
+            self.get_logger().warning(text)
+        self._unheard = text
 
 
 def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None) -> int:

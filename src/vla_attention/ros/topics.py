@@ -105,6 +105,13 @@ class Topics:
         with self._lock:
             return len(self._topics[topic].inputs)
 
+    def unheard(self, entry: Input) -> bool:
+        """Tell whether others publish what a node of this process does: a stack does not listen to them."""
+        name = entry.node.resolve_topic_name(entry.topic)
+        with self._lock:
+            own = self._topics[name].outputs if self._shared and name in self._topics else 0
+        return 0 < own < entry.node.count_publishers(name)
+
     def hand_over(self, topic: str, message: Any, *, keep: bool) -> None:
         """Give a message to the nodes of this process."""
         if not self._shared:
