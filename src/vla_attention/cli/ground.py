@@ -71,7 +71,9 @@ def run(options: argparse.Namespace) -> None:
 def _question(source: Path, number: int, line: str) -> tuple[Path, str]:
     try:
         data = json.loads(line)
-        return Path(data['image']), str(data['instruction'])
+        if not isinstance(data['instruction'], str):
+            raise TypeError
+        return Path(data['image']), data['instruction']
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UsageError(f'{source}, line {number}: not {{"image": ..., "instruction": ...}}') from error
 
