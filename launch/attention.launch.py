@@ -1,22 +1,26 @@
 """Start the stack: instruction, attention, focus, moments and overlay, and RViz where wanted.
 
-ros2 launch vla_attention attention.launch.py image:=/camera/color/image_raw \
-        depth:=/camera/aligned_depth_to_color/image_raw camera_info:=/camera/color/camera_info
+ros2 launch vla_attention attention.launch.py image:=/camera/camera/color/image_raw \
+        depth:=/camera/camera/aligned_depth_to_color/image_raw camera_info:=/camera/camera/color/camera_info
 """
 
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription, Substitution
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch.condition import Condition
-from launch.conditions import IfCondition
+from launch.conditions import IfCondition, UnlessCondition
 from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
+NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node')
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 # what config/attention.rviz shows, by the names that it has without a namespace
 SHOWN = ('overlay', 'attention/target', 'focus/markers', 'focus/target/points', 'focus/destination/points',
@@ -35,6 +39,30 @@ class LogDirectory(Substitution):
         return str(launch_config.log_dir)
 
 
+class Overrides(Substitution):
+    """A file of the parameters that win over params_file."""
+
+    def describe(self) -> str:
+        """Say it in words."""
+        return 'the parameters that the launch arguments give'
+
+    def perform(self, context: LaunchContext) -> str:
+        """Write it to the folder of the log and return its path."""
+        def given(argument: str) -> str:
+            return LaunchConfiguration(argument).perform(context)
+        sections: dict[str, dict[str, bool | str]] = {
+            name: {key: given(key) == 'true' for key in ('use_sim_time', 'autostart')} for name in NODES}
+        sections['instruction_node']['state_directory'] = given('state_directory')
+        if given('backend'):
+            sections['attention_node']['backend'] = given('backend')
+        with NamedTemporaryFile('w', prefix='overrides_', suffix='.yaml', dir=launch_config.log_dir,
+                                delete=False) as file:
+            # of the sections that fit a node the one named last wins, and no params_file names these
+            yaml.safe_dump({f'/**/**/{name}': {'ros__parameters': parameters}
+                            for name, parameters in sections.items()}, file)
+        return file.name
+
+
 ARGUMENTS = (
     DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes and topics.'),
     DeclareLaunchArgument(
@@ -42,7 +70,7 @@ ARGUMENTS = (
         description='Parameters of the nodes; copy config/attention.yaml and change it.'),
     DeclareLaunchArgument(
         'use_sim_time', default_value='false', choices=['true', 'false'],
-        description='Take the time from /clock, as with a simulator or a recording.'),
+        description='Take the time from /clock, as with a simulator or a recording. Wins over params_file.'),
     DeclareLaunchArgument(
         'image', default_value='image',
         description='Topic of the colour image (sensor_msgs/Image); TOPIC/compressed where the parameter '
@@ -53,6 +81,12 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         'camera_info', default_value='camera_info',
         description="Topic of the image's sensor_msgs/CameraInfo."),
+    DeclareLaunchArgument(
+        'tf', default_value='/tf',
+        description='Topic of the transforms that the parameter target_frame and RViz need; tf, without '
+                    "slash: the namespace's own."),
+    DeclareLaunchArgument(
+        'tf_static', default_value='/tf_static', description='Topic of the transforms that do not change.'),
     DeclareLaunchArgument(
         'backend', default_value='',
         description='What finds phrases in images: embedded, clipseg, owlv2, grounding_dino or siglip; '
@@ -78,39 +112,25 @@ ARGUMENTS = (
         description='What the nodes log, from this level on.'),
     DeclareLaunchArgument(
         'rviz', default_value='false', choices=['true', 'false'],
-        description='Open RViz with overlay, attention map, markers, clouds and frames.'),
+        description='Open RViz with overlay, attention map, markers, clouds and frames, where it is '
+                    'installed.'),
+    DeclareLaunchArgument(
+        'rviz_frame', default_value='',
+        description='Fixed frame of RViz; empty: as config/attention.rviz says, camera_color_optical_frame. '
+                    'In a frame whose z points up, untick Invert Z Axis under Views.'),
 )
+TF = [(f'/{name}', LaunchConfiguration(name)) for name in ('tf', 'tf_static')]
 
 
-def _flag(argument: str) -> ParameterValue:
-    return ParameterValue(LaunchConfiguration(argument), value_type=bool)
-
-
-def _is(argument: str, value: str) -> Condition:
-    return Condition(predicate=lambda context: LaunchConfiguration(argument).perform(context) == value)
-
-
-def _is_not(argument: str, value: str) -> Condition:
-    return Condition(predicate=lambda context: LaunchConfiguration(argument).perform(context) != value)
-
-
-def _both(*conditions: Condition) -> Condition:
-    return Condition(predicate=lambda context: all(each.evaluate(context) for each in conditions))
-
-
-def _node(executable: str, *, condition: Condition, name: str | None = None, parameters: tuple = ()) -> Node:
+def _node(executable: str, *, condition: Condition, name: str | None = None) -> Node:
     """Describe one process of the stack; without a name its nodes keep their own."""
     image = LaunchConfiguration('image')
     return Node(
         package='vla_attention', executable=executable, name=name, namespace=LaunchConfiguration('namespace'),
-        parameters=[
-            LaunchConfiguration('params_file'),
-            {'use_sim_time': _flag('use_sim_time'), 'autostart': _flag('autostart')},
-            *parameters,
-        ],
+        parameters=[LaunchConfiguration('params_file'), Overrides()],
         remappings=[
             ('image', image), ('image/compressed', [image, '/compressed']),
-            ('depth', LaunchConfiguration('depth')), ('camera_info', LaunchConfiguration('camera_info')),
+            ('depth', LaunchConfiguration('depth')), ('camera_info', LaunchConfiguration('camera_info')), *TF,
         ],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
@@ -119,15 +139,21 @@ def _node(executable: str, *, condition: Condition, name: str | None = None, par
     )
 
 
-def _with_backend(executable: str, *, condition: Condition, name: str | None = None,
-                  parameters: tuple = ()) -> list[Node]:
-    """Describe a process twice: with params_file's backend, and with the one that the argument names."""
-    backend = {'backend': LaunchConfiguration('backend')}
-    default, named = _both(condition, _is('backend', '')), _both(condition, _is_not('backend', ''))
-    return [
-        _node(executable, name=name, condition=default, parameters=parameters),
-        _node(executable, name=name, condition=named, parameters=(*parameters, backend)),
-    ]
+def _rviz(context: LaunchContext) -> list[Node | LogInfo]:
+    """Describe RViz, or say why it does not open: the stack works without."""
+    try:
+        get_package_prefix('rviz2')
+    except PackageNotFoundError:
+        return [LogInfo(msg='rviz2 is not installed: the stack starts without RViz')]
+    frame = LaunchConfiguration('rviz_frame').perform(context)
+    return [Node(
+        package='rviz2', executable='rviz2', name='rviz2', namespace=LaunchConfiguration('namespace'),
+        arguments=['-d', str(CONFIG / 'attention.rviz'), *(['-f', frame] if frame else [])],
+        parameters=[{'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)}],
+        # the configuration names topics absolutely; these bring them into the namespace
+        remappings=[*((f'/{topic}', topic) for topic in SHOWN), *TF],
+        output='screen',
+    )]
 
 
 def _fastdds_profile() -> list[SetEnvironmentVariable]:
@@ -139,23 +165,11 @@ def _fastdds_profile() -> list[SetEnvironmentVariable]:
 
 def generate_launch_description() -> LaunchDescription:
     """Describe the stack."""
-    separate, composed = _is('composed', 'false'), _is('composed', 'true')
-    state = ({'state_directory': ParameterValue(LaunchConfiguration('state_directory'), value_type=str)},)
+    composed = LaunchConfiguration('composed')
     return LaunchDescription([
         *ARGUMENTS,
         *_fastdds_profile(),
-        _node('instruction_node', name='instruction_node', condition=separate, parameters=state),
-        *_with_backend('attention_node', name='attention_node', condition=separate),
-        _node('focus_node', name='focus_node', condition=separate),
-        _node('moments_node', name='moments_node', condition=separate),
-        _node('overlay_node', name='overlay_node', condition=separate),
-        *_with_backend('attention_stack', condition=composed, parameters=state),
-        Node(
-            package='rviz2', executable='rviz2', name='rviz2', namespace=LaunchConfiguration('namespace'),
-            arguments=['-d', str(CONFIG / 'attention.rviz')],
-            parameters=[{'use_sim_time': _flag('use_sim_time')}],
-            # the configuration names topics absolutely; these bring them into the namespace
-            remappings=[(f'/{topic}', topic) for topic in SHOWN],
-            output='screen', condition=IfCondition(LaunchConfiguration('rviz')),
-        ),
+        *(_node(name, name=name, condition=UnlessCondition(composed)) for name in NODES),
+        _node('attention_stack', condition=IfCondition(composed)),
+        OpaqueFunction(function=_rviz, condition=IfCondition(LaunchConfiguration('rviz'))),
     ])

@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 from typing import List  # noqa: UP035 (launch does not know list[str])
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription, Substitution
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -21,15 +20,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 HERE = Path(__file__).resolve().parent
 FITTING = {'coffee': 'pick up the spoon'}   # what to begin with where no instruction is given
-
-
-def _can_show_rviz() -> str:
-    """Return 'true' where RViz is installed and there is a display for it."""
-    try:
-        get_package_prefix('rviz2')
-    except PackageNotFoundError:
-        return 'false'
-    return 'true' if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY') else 'false'
+DISPLAY = os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
 
 
 class Instruction(Substitution):
@@ -53,9 +44,9 @@ ARGUMENTS = (
         description='Instruction in Korean or English to begin with; empty: one that fits coffee or scene, '
                     'and for a path none: wait for one on the topic instruction.'),
     DeclareLaunchArgument(
-        'rviz', default_value=_can_show_rviz(), choices=['true', 'false'],
-        description='Open RViz with overlay, attention map, markers, clouds and frames; by default where '
-                    'RViz is installed and there is a display.'),
+        'rviz', default_value='true' if DISPLAY else 'false', choices=['true', 'false'],
+        description='Open RViz with overlay, attention map, markers, clouds and frames, where it is '
+                    'installed; by default where there is a display.'),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 import unittest
 from array import array
@@ -26,12 +27,18 @@ import skimage.data
 from launch import LaunchDescription
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from rcl_interfaces.srv import GetParameters
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
 
 NODES = {'instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node'}
+STATE = tempfile.TemporaryDirectory()
+PARAMETERS = """
+/**: {ros__parameters: {autostart: true}}
+/**/instruction_node: {ros__parameters: {state_directory: /of/params_file}}
+"""
 SECONDS = 300.0   # within which each thing must happen; torch alone takes a while to load on a busy machine
 
 
@@ -39,7 +46,10 @@ SECONDS = 300.0   # within which each thing must happen; torch alone takes a whi
 @launch_testing.markers.keep_alive
 @launch_testing.parametrize('composed', ['false', 'true'])
 def generate_test_description(composed):
-    arguments = {'namespace': 'robot', 'image': '/wrist/image', 'composed': composed, 'log_level': 'warn'}
+    params_file = Path(STATE.name, 'parameters.yaml')
+    params_file.write_text(PARAMETERS)
+    arguments = {'namespace': 'robot', 'image': '/wrist/image', 'composed': composed, 'log_level': 'warn',
+                 'params_file': str(params_file), 'state_directory': STATE.name}
     return LaunchDescription([
         IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'attention.launch.py')),
                                  launch_arguments=arguments.items()),
@@ -90,6 +100,13 @@ class TestStack(unittest.TestCase):
         self.assertEqual(got[-1].header.frame_id, 'wrist')
         self.assertTrue(0 < region.bbox.center.position.x < width)
         self.assertTrue(0 < region.bbox.center.position.y < height)
+
+    def test_arguments_win_over_params_file(self):
+        client = self.node.create_client(GetParameters, '/robot/instruction_node/get_parameters')
+        self.wait('instruction_node', client.service_is_ready)
+        answer = client.call_async(GetParameters.Request(names=['state_directory']))
+        self.wait('its parameter', answer.done)
+        self.assertEqual(answer.result().values[0].string_value, STATE.name)
 
     def test_the_nodes_are_in_the_namespace(self):
         self.wait('every node', lambda: {
