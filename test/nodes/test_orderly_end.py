@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end every process with 0 and no traceback, whenever they come and however often."""
 
+import itertools
 import os
 import select
 import signal
@@ -16,7 +17,8 @@ from stack import Stack
 
 ROOT = Path(__file__).parents[2]
 NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node', 'scene_camera')
-SIGNALS = pytest.mark.parametrize('sent', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
+SENT = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = pytest.mark.parametrize('sent', SENT, ids=['SIGINT', 'SIGTERM'])
 # a node that is as slow as the largest model: to load (argument "load") or to end ("end")
 SLOW = """
 import sys, time
@@ -112,8 +114,7 @@ def test_again_and_again_while_it_ends(graph, sent):
     assert program.end() == (0, 'ended\n')
 
 
-@SIGNALS
-def test_at_work(graph, sent):
+def test_at_work(graph):
     stack = Stack(graph)
     graph.collect(Image, 'overlay')
     for name in NODES:
@@ -121,7 +122,7 @@ def test_at_work(graph, sent):
     graph.wait(lambda: all(stack.state(name) == 'active' for name in NODES))
     stack.answer(stack.regions)
     for _ in range(2):
-        for process in graph.processes:
+        for process, sent in zip(graph.processes, itertools.cycle(SENT), strict=False):
             process.popen.send_signal(sent)
         time.sleep(0.05)
     assert [process.stop() for process in graph.processes] == [0] * len(NODES)

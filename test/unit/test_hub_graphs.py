@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,28 +33,33 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope='module')
-def exported(model, tmp_path_factory):
-    """Return a folder with the model's graph in it: an export takes seconds."""
-    folder = tmp_path_factory.mktemp('cache')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('XDG_CACHE_HOME', str(folder))
-        start(model)
-    return folder / 'vla_attention' / 'hub'
+def known():
+    """Graphs that were exported already, by what they follow from."""
+    return {}
 
 
 @pytest.fixture
-def filled(cache, exported):
-    """The cache, with the model's graph in it."""
-    return Path(shutil.copytree(exported, cache))
-
-
-@pytest.fixture
-def exports(monkeypatch):
-    """Count exports."""
+def exports(monkeypatch, known):
+    """Count exports; what was exported for a test before is not exported again: it takes seconds."""
     calls = []
     export = hub_engine.export
-    monkeypatch.setattr(hub_engine, 'export', lambda *given: calls.append(1) or export(*given))
+
+    def counted(*given):
+        calls.append(1)
+        digest = hub_graphs._digest(*given)
+        if digest not in known:
+            known[digest] = export(*given)
+        return known[digest]
+    monkeypatch.setattr(hub_engine, 'export', counted)
     return calls
+
+
+@pytest.fixture
+def filled(model, cache, exports):
+    """The cache, with the model's graph in it."""
+    start(model)
+    exports.clear()
+    return cache
 
 
 def start(folder, **options):
