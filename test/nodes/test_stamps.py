@@ -52,6 +52,7 @@ def test_the_newest_goes_first_and_what_is_dropped_is_told(matcher, missed):
 
 
 def test_a_reference_that_waits_in_vain_is_told(matcher, missed):
+    matcher.put('depth', 0, 'd')
     matcher.put('depth', 5000 * MS, 'd')
     for time in (100, 400, 700):
         matcher.put('regions', time * MS, time, ['depth'])
@@ -81,3 +82,11 @@ def test_a_slow_reference_lengthens_the_memory():
             match = matcher.put('regions', (time - 3000) * MS, time, ['depth'])
             matched += [match['depth']] if match else []
     assert matched[0] <= 3500 and matched[-1] == 8900 and len(matched) > 50
+
+
+def test_what_is_from_before_depth_came_is_no_trouble(matcher, missed):
+    matcher.put('regions', 1000 * MS, 'early', ['depth'])
+    for stamp in range(1200, 8000, 100):
+        matcher.put('depth', stamp * MS, 'depth')
+        matcher.put('regions', stamp * MS, 'regions', ['depth'])
+    assert missed == []

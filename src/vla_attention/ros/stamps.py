@@ -48,6 +48,7 @@ class StampMatcher:
         self._missed = missed
         self._lock = threading.Lock()
         self._queues: dict[str, OrderedDict[int, Any]] = {}
+        self._first: dict[str, int] = {}    # the first stamp of each near topic
         self._waiting: dict[int, Collection[str]] = {}      # stamp of the reference -> topics that it needs
 
     def put(self, topic: str, stamp: int, message: Any,
@@ -61,9 +62,12 @@ class StampMatcher:
             queue = self._queues.setdefault(topic, OrderedDict())
             if queue and stamp < next(reversed(queue)) - JUMP:
                 queue.clear()       # stamps started over
+                self._first.pop(topic, None)
                 if topic == self._reference:
                     self._waiting.clear()
             queue[stamp] = message
+            if topic in self._near:
+                self._first.setdefault(topic, stamp)
             if topic == self._reference:
                 newest = [next(reversed(self._queues[name])) for name in self._near if self._queues.get(name)]
                 self._late = max([0.95 * self._late] + [float(have - stamp) for have in newest])
@@ -112,5 +116,7 @@ class StampMatcher:
             for topic in self._waiting.pop(stamp):
                 if self._find(topic, stamp) is None:
                     queue = self._queues.get(topic)
+                    if stamp < self._first.get(topic, stamp):
+                        break       # of an image from before the topic was taken: nothing is wrong
                     self._missed(topic, min(abs(have - stamp) for have in queue) if queue else None)
                     break
