@@ -151,16 +151,15 @@ def test_a_user_without_a_home(model, monkeypatch, exports):
 
 
 def test_the_graphs_used_last_are_kept(filled):
-    cache = filled
-    graph = graphs.load_graph(next(cache.glob('*.xml')))
-    used = next(cache.glob('*.xml'))
+    graph = graphs.load_graph(next(filled.glob('*.xml')))
+    used = next(filled.glob('*.xml'))
     for index in range(hub_graphs.KEPT):
         os.utime(used, (index * 10, index * 10))
         graphs.load_graph(used)                         # used now, whatever its age
-        graphs.keep_graph(graph, cache / f'{index}.xml', most=hub_graphs.KEPT)
-        os.utime(cache / f'{index}.xml', (index, index))
-    assert used.exists() and not (cache / '0.xml').exists() and not (cache / '0.bin').exists()
-    assert len(list(cache.glob('*.xml'))) == len(list(cache.glob('*.bin'))) == hub_graphs.KEPT
+        graphs.keep_graph(graph, filled / f'{index}.xml', most=hub_graphs.KEPT)
+        os.utime(filled / f'{index}.xml', (index, index))
+    assert used.exists() and not (filled / '0.xml').exists() and not (filled / '0.bin').exists()
+    assert len(list(filled.glob('*.xml'))) == len(list(filled.glob('*.bin'))) == hub_graphs.KEPT
 
 
 def test_what_openvino_cannot_take_runs_in_torch(model, cache, monkeypatch, caplog):

@@ -76,15 +76,8 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
     if kind == 'topic':
         return [*group.all(), Word(',', glue=True), *made.words, *_end(choose, False)]
     if kind == 'said':
-        so = choose.word('so_then').replace(',', ', ').split()
-        between = [Word(part, glue=not part.isalpha()) for part in so]
-        return [
-            *group.all(),
-            *say(choose.word('said_of')),
-            *between,
-            *made.words,
-            *_end(choose, so[-1] == 'you'),
-        ]
+        so, said = _between(choose.word('so_then')), say(choose.word('said_of'))
+        return [*group.all(), *said, *so, *made.words, *_end(choose, so[-1].text == 'you')]
     if kind == 'gentle':
         return _gently(choose, group, made) + _end(choose, False)
     if kind == 'there':
@@ -117,8 +110,7 @@ def _gently(choose: Chooser, group: Group, made: Clause) -> list[Word]:
         words = say(that) + group.all() + how
     mark(how, 'manner')
     link(how, 'cause', [made.verb])
-    so = choose.word('so_while').replace(',', ', ').split()
-    return [*words, *(Word(part, glue=not part.isalpha()) for part in so), *made.words]
+    return [*words, *_between(choose.word('so_while')), *made.words]
 
 
 def _passive(choose: Chooser) -> list[Word]:
@@ -205,16 +197,19 @@ def _steps(choose: Chooser) -> list[Word]:
 def _joint(choose: Chooser, last: bool, time: list[Word], numbered: bool, forbids: bool) -> list[Word]:
     """Return what stands between two clauses; its time words are added to ``time``."""
     if forbids:
-        how = choose.word('joints_forbid')
-        return [Word(part, glue=not part.isalpha()) for part in how.split()]
+        return _between(choose.word('joints_forbid'))
     if choose.chance(0.45) or numbered:
         time += say(choose.template(choose.lists['last' if last and choose.chance(0.3) else 'then']))
         mark_ = choose.word('stops')
         if time[0].text == 'and':
             mark_ = choose.rng.choice((',', ''))
-        return [Word(part, glue=not part.isalpha()) for part in mark_.split()] + time
-    how = choose.word('joints')
-    return [Word(part, glue=not part.isalpha()) for part in how.split()]
+        return _between(mark_) + time
+    return _between(choose.word('joints'))
+
+
+def _between(text: str) -> list[Word]:
+    """Split what stands between two clauses, as ", and then"; its marks stick to the word before."""
+    return [Word(part, glue=not part.isalpha()) for part in text.split()]
 
 
 def _reordered(choose: Chooser, lead: list[Word], question: bool) -> list[Word]:
@@ -293,9 +288,7 @@ def _end(choose: Chooser, question: bool) -> list[Word]:
         words += say(suffix.lstrip(', '))
         question = question or suffix.endswith('you')
     if choose.chance(0.05):
-        joint = choose.word('reasons')
-        words += [Word(part, glue=not part.isalpha()) for part in joint.split()]
-        words += _remark(choose)
+        words += _between(choose.word('reasons')) + _remark(choose)
     if question and choose.chance(0.85):
         words.append(Word('?', glue=True))
     elif choose.chance(0.6):

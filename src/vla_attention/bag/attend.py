@@ -156,14 +156,15 @@ class _Run:
                        tuple(self._warnings))
 
     def _copy(self, record: Record) -> None:
+        if record.topic in self._left_out:
+            return
         try:
             self._writer.write_raw(record.topic, record.type, record.data, record.time, record.text,
                                    record.language)
         except KeyError:
-            if record.topic not in self._left_out:
-                self._left_out.add(record.topic)
-                self._warnings.append(f'{self._task.source.name}: {record.topic} is left out: the bag has no '
-                                      f'definition of {record.type}')
+            self._left_out.add(record.topic)
+            self._warnings.append(f'{self._task.source.name}: {record.topic} is left out: the bag has no '
+                                  f'definition of {record.type}')
 
     def _take(self, record: Record) -> None:
         try:

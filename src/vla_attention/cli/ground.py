@@ -11,8 +11,6 @@ from vla_attention.cli.backend import add_backend, make_pipeline
 from vla_attention.cli.common import UsageError, add_command, print_json, progress, read_lines
 from vla_attention.cli.images import read_depth, read_image, write_image
 
-ROLES = ('target', 'destination', 'avoid')
-
 
 def add(commands: Any) -> None:
     """Declare the command and its options."""
@@ -57,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
         except (UsageError, OSError) as error:
             if options.jsonl is None:
                 raise
-            print_json({**{role: [] for role in ROLES}, 'error': str(error)})
+            print_json({**_nothing(), 'error': str(error)})
             failed += 1
             continue
         print_json(_answer(look))
@@ -93,8 +91,13 @@ def _look(pipeline: Any, path: Path, text: str, options: argparse.Namespace) -> 
         raise UsageError(f'{options.depth}: {error}') from error
 
 
+def _nothing() -> dict[str, Any]:
+    from vla_attention.pipeline import REGION_ROLES
+    return {role: [] for role in REGION_ROLES}
+
+
 def _answer(look: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = {role: [] for role in ROLES}
+    answer = _nothing()
     for region in look.regions:
         found = {'phrase': region.phrase, 'score': round(float(region.score), 4),
                  'box': [round(float(value), 1) for value in region.box],

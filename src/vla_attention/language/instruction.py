@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
 ROLES = ('target', 'action', 'manner', 'destination', 'source')
-_FIELD_TYPES: dict[str, Any] = {
-    **dict.fromkeys(('text', 'role', 'action', 'target', 'destination', 'source', 'manner'), str),
-    'start': int, 'end': int, 'weight': (int, float), 'avoid': bool}
 HEADS = ('modifier', 'argument', 'action_order', 'time', 'cause')
 
 
@@ -110,11 +107,15 @@ class Instruction:
             raise ValueError(f'instruction has a field of the wrong form: {error}') from error
 
 
+_FIELD_TYPES = {**get_type_hints(Token), **get_type_hints(Step)}
+
+
 def _check_types(fields: Any) -> None:
     """Raise TypeError where a field of a step or token, as JSON has it, is not of its type."""
     for name, value in fields.items():
         kind = _FIELD_TYPES.get(name, object)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or (isinstance(value, bool) and kind is not bool):
             raise TypeError(f'{name} is {value!r:.40}')
 
 

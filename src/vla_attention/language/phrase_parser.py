@@ -11,7 +11,7 @@ from typing import Any
 from vla_attention.language.lexicon import Lexicon, load_lexicon
 from vla_attention.language.phrase import Phrase
 
-_KO_PLURAL = re.compile('들[을이은도과]?$')     # "컵들", but not "샌들"
+_KO_PLURAL = re.compile('(.*들)[을이은도과]?')     # "컵들"
 _HANGUL = re.compile('[가-힣]')
 _LONGEST = 4    # words of the longest entry of the lexicon
 
@@ -76,10 +76,9 @@ def _parse_cached(text: str, language: str) -> Phrase:
 
 def _is_plural(text: str) -> bool:
     """Tell whether a Korean phrase asks for all of them."""
-    last = text.split()[-1] if text else ''
-    whole = re.sub('(?<=들)[을이은도과]$', '', last)
-    return text.startswith('모든 ') or (_KO_PLURAL.search(last) is not None
-                                      and not _known(whole, load_lexicon()))
+    many = _KO_PLURAL.fullmatch(text.split()[-1] if text else '')
+    # "샌들" is one thing
+    return text.startswith('모든 ') or (many is not None and not _known(many[1], load_lexicon()))
 
 
 def _noun_phrase(words: list[str], language: str, lexicon: Lexicon) -> dict[str, Any]:

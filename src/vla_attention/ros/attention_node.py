@@ -109,7 +109,6 @@ class AttentionNode(ImageNode):
                                        holds=lambda look: look.query.instruction is self._instruction
                                        and self._looked_with == self._limits())
         self._looked_with = self._limits()
-        self._trouble = ''      # what the backend complained of last
         self._asked_lock = threading.Lock()
         self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
         self._due: list[tuple[float, Future]] = []      # and those that one has come for
@@ -181,15 +180,7 @@ class AttentionNode(ImageNode):
         if isinstance(backend, ReportingBackend):
             for name, value in backend.facts().items():
                 self.health.fact(name, value)
-            self._tell_trouble(backend.trouble())
-
-    def _tell_trouble(self, trouble: str) -> None:
-        self.health.standing('backend', trouble)
-        if trouble and not self._trouble:
-            self.get_logger().warning(trouble)
-        elif self._trouble and not trouble:
-            self.get_logger().info('the backend answers again')
-        self._trouble = trouble
+            self.trouble('backend', backend.trouble(), 'the backend answers again')
 
     def _backend(self) -> GroundingBackend | None:
         return self._pipeline.backend if self._pipeline is not None else None

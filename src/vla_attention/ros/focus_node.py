@@ -226,7 +226,8 @@ class FocusNode(PerceptionNode):
         except (RefusedError, ImageError) as error:
             self.health.count('refused')
             self.complain(getattr(error, 'key', 'input'), str(error))
-            self._publish_nothing(match['focus/regions'].header)
+            # whoever keeps the last answer would act on it
+            self._publish_in_space([], [], dict.fromkeys(HANDED), match['focus/regions'].header)
             return
         regions = [self._lifted(region, name, frame)
                    for region, name in zip(frame.regions, frame.ids, strict=True)]
@@ -309,6 +310,10 @@ class FocusNode(PerceptionNode):
             info.header = frame.header
             self._camera_info.publish(info)
         regions, header = self._in_target_frame(regions, frame.header)
+        self._publish_in_space(regions, frame.ids, current, header)
+
+    def _publish_in_space(self, regions: Sequence[FocusRegion], ids: Sequence[str],
+                          current: dict[str, int | None], header: Header) -> None:
         for role in HANDED:
             index = current[role]
             region = regions[index] if index is not None else None
@@ -323,16 +328,7 @@ class FocusNode(PerceptionNode):
                 self._poses[role].publish(write_pose(pose, header))
         if self._markers.wanted:
             self._markers.publish(write_markers(regions, header))
-        self._regions_3d.publish(write_regions_3d(regions, frame.ids, header))
-
-    def _publish_nothing(self, header: Header) -> None:
-        """Say that nothing is known in space: whoever keeps the last answer would act on it."""
-        for output in self._points.values():
-            if output.wanted:
-                output.publish(write_cloud(np.empty((0, 3), np.float32), None, header))
-        if self._markers.wanted:
-            self._markers.publish(write_markers([], header))
-        self._regions_3d.publish(write_regions_3d([], [], header))
+        self._regions_3d.publish(write_regions_3d(regions, ids, header))
 
     def _in_target_frame(self, regions: list[FocusRegion],
                          header: Header) -> tuple[list[FocusRegion], Header]:

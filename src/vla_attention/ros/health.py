@@ -79,10 +79,7 @@ class Health:
 
     def missing(self, key: str) -> str:
         """Return what there is to say of the source where it is missing, else ''."""
-        with self._lock:
-            source = self._sources.get(key)
-            complaint = source.complaint(time.monotonic()) if source else None
-        return complaint[1] if complaint else ''
+        return self.sources().get(key, '')
 
     def sources(self) -> dict[str, str]:
         """Return each source that is expected, with what there is to say where it is missing, else ''."""
@@ -120,13 +117,15 @@ class Health:
             self._facts['last problem'] = text
             self._last_problem = time.monotonic()
 
-    def standing(self, key: str, text: str, level: bytes = WARN) -> None:
-        """Set a problem that lasts until it is set to ''."""
+    def standing(self, key: str, text: str, level: bytes = WARN) -> str:
+        """Set a problem that lasts until it is set to ''; return what stood there before."""
         with self._lock:
+            _, before = self._standing.get(key, (level, ''))
             if text:
                 self._standing[key] = (level, text)
             else:
                 self._standing.pop(key, None)
+        return before
 
     def status(self) -> DiagnosticStatus:
         """Return the status now."""

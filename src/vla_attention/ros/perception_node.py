@@ -66,7 +66,6 @@ class PerceptionNode(LifecycleNode):
         self._callback_lock = threading.RLock()
         self._warned: dict[str, tuple[float, int]] = {}
         self._missed: set[str] = set()
-        self._unheard = ''
         self.parameters = Parameters(self, (*SETTINGS, *settings),
                                      configurable=lambda: self.state == 'unconfigured')
         # absolute by convention: one /diagnostics for the whole robot
@@ -151,6 +150,14 @@ class PerceptionNode(LifecycleNode):
             return
         self._warned[key] = (now, 0)
         self.get_logger().warning(f'{text} ({left_out} more since the last warning)' if left_out else text)
+
+    def trouble(self, key: str, text: str, over: str = '') -> None:
+        """Set a problem that lasts until it is set to ''; log its begin and, by ``over``, its end."""
+        before = self.health.standing(key, text)
+        if text and not before:
+            self.get_logger().warning(text)
+        elif before and not text and over:
+            self.get_logger().info(over)
 
     def failed(self, error: Exception) -> None:
         """Report an exception that nobody expected; the node goes on."""
@@ -283,10 +290,7 @@ class PerceptionNode(LifecycleNode):
                    if self._topics.unheard(entry)]
         text = (f'others publish {", ".join(unheard)} too, but nodes of one process hear each other alone: '
                 'start with composed:=false') if unheard else ''
-        self.health.standing('unheard', text)
-        if text and not self._unheard:
-            self.get_logger().warning(text)
-        self._unheard = text
+        self.trouble('unheard', text)
 
 
 def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None) -> int:
