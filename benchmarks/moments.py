@@ -91,11 +91,13 @@ def annotated(folder: Path) -> Iterator[Clip]:
 
 
 def peaks(importance: list[float]) -> list[int]:
-    """Return the local maxima above 0.5, two frames to either side."""
+    """Return the local maxima above 0.5, two frames to either side; of a level stretch its first frame."""
     return [
         index
         for index, value in enumerate(importance)
-        if value > 0.5 and value == max(importance[max(0, index - 2) : index + 3])
+        if value > 0.5
+        and value == max(importance[max(0, index - 2) : index + 3])
+        and (index == 0 or importance[index - 1] < value)
     ]
 
 

@@ -13,6 +13,7 @@ from vla_attention.focus.confidence import load_confidence
 from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
 from vla_attention.language import Instruction, parse_instruction
 
+MOST_PHRASES = 32   # of one instruction: each costs time with every image, and a pool takes no more
 REGION_ROLES = ('target', 'destination', 'avoid')
 
 
@@ -24,10 +25,24 @@ class Query:
     roles: tuple[str, ...]      # one of REGION_ROLES a phrase
     phrases: tuple[str, ...]    # in the order of execution within a role
     encoded: Any
+    left_out: tuple[str, ...] = ()  # phrases beyond MOST_PHRASES, which are not looked for
 
     def indices(self, role: str) -> list[int]:
         """Return which phrases have the role."""
         return [index for index, have in enumerate(self.roles) if have == role]
+
+    def current(self, role: str, step: int) -> list[int]:
+        """Return which phrases of a role count at one step of the instruction; a step below 0: all.
+
+        That is what the step itself names, else what the next step names ("pick up the cup and put it on the
+        plate": the plate, while the cup is picked up), else what the last one before named. Things to
+        avoid count at every step.
+        """
+        if role == 'avoid' or step < 0:
+            return self.indices(role)
+        named = [getattr(each, role) for each in self.instruction.steps if not each.avoid]
+        chosen = next((phrase for phrase in (*named[step:], *reversed(named[:step])) if phrase), None)
+        return [index for index in self.indices(role) if self.phrases[index] == chosen]
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,16 @@ class Look:
     def of(self, role: str) -> list[FocusRegion]:
         """Return the regions of one role, best first."""
         return [region for region in self.regions if region.role == role]
+
+    def attention(self, role: str, step: int) -> np.ndarray | None:
+        """Return where a role of a step is looked for, (rows, cols) 0..1; None where it names nothing.
+
+        Each phrase counts as much as it is there: what is not in view has no bright spot.
+        """
+        chosen = self.query.current(role, step)
+        if self.maps is None or not chosen:
+            return None
+        return (self.maps.maps[chosen] * self.maps.presence[chosen, None, None]).max(axis=0)
 
 
 class Pipeline:
@@ -62,15 +87,24 @@ class Pipeline:
         self.max_regions = max_regions
 
     def instruct(self, instruction: str | Instruction) -> Query:
-        """Parse the instruction where it is text, and encode its phrases."""
+        """Parse the instruction where it is text, and encode its phrases.
+
+        Of more than :data:`MOST_PHRASES`, what is to be avoided is kept first, then targets.
+        """
         if isinstance(instruction, str):
             instruction = self.parse(instruction)
         named = {'target': instruction.targets, 'destination': instruction.destinations,
                  'avoid': instruction.avoided}
-        pairs = [(role, phrase) for role in REGION_ROLES for phrase in named[role]]
+        room, kept = MOST_PHRASES, {}
+        for role in ('avoid', 'target', 'destination'):
+            kept[role] = named[role][:room]
+            room -= len(kept[role])
+        pairs = [(role, phrase) for role in REGION_ROLES for phrase in kept[role]]
+        left_out = tuple(phrase for role in REGION_ROLES for phrase in named[role][len(kept[role]):])
         roles = tuple(role for role, _ in pairs)
         phrases = tuple(phrase for _, phrase in pairs)
-        return Query(instruction, roles, phrases, self.backend.encode(phrases) if phrases else None)
+        return Query(instruction, roles, phrases, self.backend.encode(phrases) if phrases else None,
+                     left_out)
 
     def look(self, image: np.ndarray, query: Query) -> Look:
         """Attend to one image.

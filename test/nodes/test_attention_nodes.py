@@ -9,6 +9,7 @@ import pytest
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rclpy.duration import Duration
 from sensor_msgs.msg import CompressedImage, Image
 from stack import Stack, picture
 from std_msgs.msg import Float32MultiArray, Header, String
@@ -286,3 +287,16 @@ def test_images_without_a_stamp_are_looked_at_anew(stack):
             return stack.regions and (pixels is empty or stack.regions[-1].detections)
         stack.graph.wait(seen)
     stack.graph.wait(lambda: 'header.stamp is 0.000 s again' in stack.status('attention_node')['message'])
+
+
+def test_a_stamp_that_comes_twice_is_the_same_moment(stack):
+    stack.say('pick up the red cup')
+    stack.found()
+    began, found = stack.graph.node.get_clock().now(), []
+    for seconds in (0.0, 0.1, 0.1, 0.2):
+        stack.regions.clear()
+        stamp = (began + Duration(seconds=seconds)).to_msg()
+        stack.send(header=Header(stamp=stamp, frame_id='some_camera'))
+        stack.graph.wait(lambda stamp=stamp: stack.regions and stack.regions[-1].header.stamp == stamp)
+        found.append(stack.regions[-1].detections[0].id)
+    assert len(set(found)) == 1     # the clock of arrival in between would have been a jump

@@ -1,6 +1,8 @@
 """Levels of diagnostics by the documented thresholds, and what a technician reads there."""
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.serialization import deserialize_message, serialize_message
 
 from vla_attention.ros import health
 from vla_attention.ros.health import ERROR, OK, STALE, WARN, Health, fingerprint
@@ -87,3 +89,12 @@ def test_the_fingerprint_of_weights_tells_files_apart(tmp_path):
     file.write_bytes(b'two')
     assert one.startswith('a.safetensors, sha256 7692c3ad3540bb80') and fingerprint(file) != one
     assert fingerprint('google/owlv2') == 'google/owlv2'
+
+
+def test_what_others_say_is_cut_to_what_a_message_carries(node):
+    node.fact('backend', 'surrogate \ud800 ' + 'x' * 5000)
+    node.problem('pool', 'y' * 5000)
+    node.standing('link', 'z' * 5000)
+    status = node.status()
+    assert len(values(node)['backend']) <= 500 and len(status.message) < 1100
+    assert deserialize_message(serialize_message(status), DiagnosticStatus).values == status.values

@@ -90,3 +90,10 @@ def test_what_is_from_before_depth_came_is_no_trouble(matcher, missed):
         matcher.put('depth', stamp * MS, 'depth')
         matcher.put('regions', stamp * MS, 'regions', ['depth'])
     assert missed == []
+
+
+def test_clocks_that_are_not_in_step_are_told(matcher, missed):
+    for stamp in range(0, 2000, 100):       # depth is an hour ahead
+        matcher.put('depth', (3_600_000 + stamp) * MS, 'depth')
+        matcher.put('regions', stamp * MS, 'regions', ['depth'])
+    assert len(missed) > 10 and all(topic == 'depth' for topic, _ in missed)

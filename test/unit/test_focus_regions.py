@@ -207,6 +207,12 @@ def test_a_number_outlives_a_short_gap_but_not_a_long_one_nor_a_clock_that_goes_
     assert tracker.update([seen(102, 100)], 2.0)[0].track != last.track
 
 
+def test_a_number_outlives_a_frame_out_of_order():
+    tracker = Tracker(0.5)
+    tracks = [tracker.update([seen(100, 100)], time)[0].track for time in (1.0, 1.033, 1.030, 1.066)]
+    assert len(set(tracks)) == 1
+
+
 def test_without_smoothing_regions_come_as_they_are():
     tracker = Tracker(0.0)
     for frame in range(5):

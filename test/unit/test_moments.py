@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from vla_attention.focus import FocusRegion
+from vla_attention.language import Instruction
 from vla_attention.moments import PHASES, MomentAttention, watch
 from vla_attention.moments.action import Action, ActionFilter, ActionFinder, look, mirrored
 from vla_attention.moments.cues import ATTENTION_GRID, CHANNELS, GRID, Token, make_token
@@ -18,6 +19,7 @@ from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import TRAINED_FAILURE_RATE, WINDOW, AttentionEstimator
 from vla_attention.moments.trajectory import FEATURES, SCALARS, SIZE, Observation, Trajectory
 from vla_attention.moments.weights import load_part
+from vla_attention.pipeline import Look, Query
 
 
 def table(seed=0, size=(240, 320)):
@@ -107,6 +109,18 @@ def test_a_jump_or_a_pause_starts_anew(attention, offset):
     assert all(same(one, other) for one, other in zip(fresh, again, strict=True))
 
 
+def test_a_frame_out_of_order_repeats_the_answer(attention):
+    frames = crossing()
+    in_order = run(attention, frames)
+    attention.reset()
+    moments = []
+    for time, image in frames:
+        moments.append(attention.update(time, image))
+        late = attention.update(time - 0.03, image)
+        assert late.probabilities == moments[-1].probabilities and late.events == ()
+    assert all(same(one, other) for one, other in zip(in_order, moments, strict=True))
+
+
 def test_another_image_size_starts_anew(attention):
     run(attention, crossing(6))
     assert attention.update(1.4, table(size=(120, 160))).focus_area is None
@@ -183,6 +197,11 @@ def test_a_map_of_another_shape_is_refused(attention):
         attention.update(0.0, table(), target_map=np.zeros(5, np.float32))
 
 
+def test_a_map_without_numbers_is_refused(attention):
+    with pytest.raises(ValueError, match='no numbers'):
+        attention.update(0.0, table(), destination_map=np.full((3, 4), np.nan, np.float32))
+
+
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='none\\.safetensors'):
         MomentAttention(tmp_path / 'none.safetensors')
@@ -192,6 +211,14 @@ def test_weights_of_another_model_are_refused(tmp_path):
     save_file({'encoder.weight': torch.zeros(2)}, str(tmp_path / 'other.safetensors'))
     with pytest.raises(ValueError, match="other\\.safetensors: no part 'phases'"):
         MomentAttention(tmp_path / 'other.safetensors')
+
+
+def test_weights_of_another_size_are_refused(tmp_path):
+    weights = {f'phases.{name}': tensor for name, tensor in load_part(None, 'phases').items()}
+    weights['phases.encoder.mean'] = torch.zeros(3)
+    save_file(weights, str(tmp_path / 'older.safetensors'))
+    with pytest.raises(ValueError, match=r"older\.safetensors: part 'phases' is of another model: .*mean"):
+        MomentAttention(tmp_path / 'older.safetensors')
 
 
 def test_a_camera_that_moves_is_not_taken_for_a_mover():
@@ -288,6 +315,8 @@ def test_an_event_matters_at_once_and_fades():
     (['approach', 'grasp', 'move', 'retreat'], ['grasp', 'drop']),
     (['approach', 'grasp', 'retreat'], []),
     (['move', 'place', 'retreat'], ['release']),
+    (['place', 'retreat'], ['release']),
+    (['grasp', 'place', 'retreat'], ['grasp', 'release']),
 ])
 def test_events_follow_from_holding(phases, events):
     detector = EventDetector()
@@ -311,6 +340,27 @@ def test_watch_needs_a_pipeline_for_an_instruction():
         next(watch([], instruction='pick up the cup'))
     seen = list(watch(iter(crossing(4))))
     assert len(seen) == 4 and seen[2][1].time == pytest.approx(0.4)
+
+
+class Counting:
+    """A pipeline that counts how often it looks."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def instruct(self, instruction):
+        return Query(Instruction(instruction), (), (), None)
+
+    def look(self, image, query):
+        self.looks += 1
+        return Look(query, None, ())
+
+
+def test_only_frames_that_are_due_are_looked_at():
+    pipeline = Counting()
+    frames = [(number / 30, table()) for number in range(30)]
+    moments = [moment for _, moment in watch(frames, instruction='take the cup', pipeline=pipeline)]
+    assert len(moments) == 30 and pipeline.looks == 6     # at 0, 0.17, 0.33 ... 0.83 s
 
 
 @pytest.mark.parametrize('size', [(64, 640), (120, 640), (640, 100), (30, 30)])

@@ -101,3 +101,15 @@ def test_work_in_the_background_gives_way_and_nothing_else_does():
     assert done.wait(10) and found == [max(BACKGROUND, before)]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
     assert worker.stop()
+
+
+def test_how_long_the_work_goes_on_is_told():
+    busy = Busy()
+    assert busy.worker.busy_for() == 0
+    busy.worker.put('last')
+    assert busy.begun.wait(10) and busy.worker.busy_for() >= 0
+    first = busy.worker.busy_for()
+    while busy.worker.busy_for() <= first:
+        time.sleep(0.001)
+    busy.go.set()
+    assert busy.worker.stop() and busy.worker.busy_for() == 0

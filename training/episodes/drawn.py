@@ -226,9 +226,8 @@ class DrawnScene:
         canvas = canvas[MARGIN : MARGIN + self.inner[1], MARGIN : MARGIN + self.inner[0]]
         picture = canvas.astype(np.float32) * light
         if self.noise > 0.5:
-            picture += cv2.resize(
-                rng.normal(0, self.noise, (self.inner[1], self.inner[0])).astype(np.float32), self.inner
-            )[..., None]
+            noise = rng.normal(0, self.noise, (self.inner[1], self.inner[0]))
+            picture += noise.astype(np.float32)[..., None]
         if self.flicker:
             picture *= 1 + rng.normal(0, self.flicker)
         picture = np.clip(picture, 0, 255).astype(np.uint8)

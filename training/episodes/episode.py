@@ -15,8 +15,6 @@ from training.episodes.camera import Camera
 from training.episodes.drawn import DrawnScene
 from training.episodes.script import Script, State, write_script
 
-UNLABELLED = -1
-
 
 @dataclass(frozen=True)
 class Frame:

@@ -6,11 +6,8 @@ python -m training.moments.train --finder finder.safetensors --steps 3000 --out 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import pickle
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +18,14 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.averaging import keep
-from training.moments.dataset import CACHE, Sequence, load_shards
 from training.moments.measure import Tally
-from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder, look
+from training.moments.observed import Observed, observe_shards
+from vla_attention.moments.action import FEATURES, ActionFinder
 from vla_attention.moments.cues import CHANNELS
 from vla_attention.moments.importance import EventDetector
 from vla_attention.moments.moment import PHASES
 from vla_attention.moments.phase_model import PhaseModel
-from vla_attention.moments.trajectory import CROP, CROPPED, SCALARS, SIZE, Trajectory
+from vla_attention.moments.trajectory import CROP, CROPPED, SCALARS, SIZE
 from vla_attention.moments.weights import load_part
 
 RATE = 2e-3
@@ -36,50 +33,6 @@ MIRRORED = torch.tensor([-1.0 if 'x' in name.split('_') and 'spread' not in name
                          for name in SCALARS])
 LENGTH = 128  # ticks of a training sequence at most
 BATCH = 16
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What the attention over time sees of an episode: ``vectors`` (T, SIZE) float32; and its labels."""
-
-    name: str
-    vectors: np.ndarray
-    times: np.ndarray
-    phases: np.ndarray
-    nearness: np.ndarray
-    events: tuple[tuple[float, str], ...]
-
-
-def observe(finder: ActionFinder, sequence: Sequence) -> Observed:
-    """Run the spatial attention over an episode, as the live class does."""
-    follow, trajectory, vectors = ActionFilter(), Trajectory(), []
-    logits, features = look(finder, torch.from_numpy(sequence.maps))
-    for index, token in enumerate(sequence.tokens()):
-        vectors.append(trajectory.read(token, follow.step(logits[index], features[index])).vector)
-    return Observed(sequence.name, np.stack(vectors), sequence.times, sequence.phases, sequence.nearness,
-                    sequence.events)
-
-
-def observe_shards(finder: ActionFinder, pattern: str, known: set[Path]) -> list[Observed]:
-    """Observe the episodes of the shards that match and are not known yet, one shard in memory at a time.
-
-    What a finder has seen is kept beside the shards, by a digest of its weights.
-    """
-    digest = hashlib.sha256(b''.join(tensor.numpy().tobytes() for tensor in finder.state_dict().values()))
-    folder = CACHE / digest.hexdigest()[:12]
-    folder.mkdir(exist_ok=True)
-    seen = []
-    for path in sorted(CACHE.glob(pattern)):
-        if path in known or '.partial' in path.name:
-            continue
-        known.add(path)
-        kept = folder / path.with_suffix('.pickle').name
-        if not kept.exists():
-            observed = [observe(finder, sequence) for sequence in load_shards(path.name)]
-            kept.with_suffix('.partial').write_bytes(pickle.dumps(observed))
-            kept.with_suffix('.partial').rename(kept)
-        seen += pickle.loads(kept.read_bytes())
-    return seen
 
 
 def sample(one: Observed, rng: np.random.Generator) -> dict[str, Tensor]:

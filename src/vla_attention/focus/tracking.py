@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vla_attention.focus.region import FocusRegion, point_on
+from vla_attention.timing import JUMP
 
 REACH = 1.0         # mean sides of two boxes; a region farther than this from where a track should be is new
 PATIENCE = 2.0      # seconds that a number is kept for a thing that is out of sight
@@ -66,10 +67,12 @@ class Tracker:
     def update(self, regions: Sequence[FocusRegion], time: float) -> list[FocusRegion]:
         """Return the regions of one frame, in their order, smoothed and with ``track`` set.
 
-        :param time: the frame's stamp in seconds; a stamp before the last one resets the tracker.
+        :param time: the frame's stamp in seconds; one more than 0.5 s before the last resets the tracker.
         """
-        if time < self._time:
+        if time < self._time - JUMP:
             self.reset()
+        elif time < self._time:     # out of order: as if it had been taken with the last one
+            time = self._time
         self._time = time
         self._tracks = [track for track in self._tracks if time - track.seen <= PATIENCE]
         matches = self._match(regions, time)

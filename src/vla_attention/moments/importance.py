@@ -46,24 +46,21 @@ class EventDetector:
     def __init__(self) -> None:
         self.reset()
 
-    def reset(self, holding: bool | None = None) -> None:
-        """Forget; ``holding`` None: the first tick tells, without an event."""
-        self._holding = holding
+    def reset(self) -> None:
+        """Forget; the first tick tells whether something is held, without an event."""
+        self._holding: bool | None = None
         self._placed = 0.0
 
     def step(self, probabilities: np.ndarray) -> tuple[str, ...]:
         """Return the events of this tick."""
-        held = float(sum(probabilities[index] for index in HOLDING))
-        if self._holding is None:
+        move, place = (float(probabilities[index]) for index in HOLDING)
+        held = move + place
+        before = self._holding
+        if before and held < LET_GO:
+            self._holding = False
+            return ('release',) if self._placed > 0.5 else ('drop',)
+        if not before:
             self._holding = held > TAKE
-            return ()
         if self._holding:
-            move, place = (float(probabilities[index]) for index in HOLDING)
-            if held < LET_GO:
-                self._holding = False
-                return ('release',) if self._placed > 0.5 else ('drop',)
-            self._placed = place / (move + place)
-        elif held > TAKE:
-            self._holding, self._placed = True, 0.0
-            return ('grasp',)
-        return ()
+            self._placed = place / held
+        return ('grasp',) if self._holding and before is False else ()

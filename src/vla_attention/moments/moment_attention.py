@@ -19,6 +19,7 @@ from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import FAILURE_RATE, WINDOW, AttentionEstimator
 from vla_attention.moments.spatial import SpatialAttention
 from vla_attention.threads import one_thread
+from vla_attention.timing import JUMP
 
 TICK_SECONDS = 0.15     # frames that come sooner after the last tick repeat its answer
 PAUSE_SECONDS = 2.0     # a longer gap starts a new window: nobody knows what happened meanwhile
@@ -28,8 +29,8 @@ class MomentAttention:
     """Says what is going on, frame by frame, from this frame and earlier ones alone.
 
     The scene is looked at about five times a second whatever the camera's rate: a frame that comes less
-    than 0.15 s after the last one looked at repeats its answer. A clock that jumps back, a gap of more
-    than 2 s and another image size start anew.
+    than 0.15 s after the last one looked at, or up to 0.5 s before it, repeats its answer. A clock that jumps
+    back farther, a gap of more than 2 s and another image size start anew.
     """
 
     def __init__(self, weights: Path | None = None, *, failure_rate: float = FAILURE_RATE,
@@ -63,6 +64,13 @@ class MomentAttention:
         self._tick = -math.inf
         self._times.clear()
 
+    def due(self, time: float, shape: tuple[int, ...]) -> bool:
+        """Return whether a frame of this time and shape will be looked at: only then are maps of use."""
+        return self._starts_anew(time, shape) or time - self._tick >= TICK_SECONDS
+
+    def _starts_anew(self, time: float, shape: tuple[int, ...]) -> bool:
+        return (time < self._tick - JUMP or time - self._tick > PAUSE_SECONDS or shape != self._shape)
+
     def update(self, time: float, image: np.ndarray, *, target_map: np.ndarray | None = None,
                destination_map: np.ndarray | None = None, regions: Sequence[FocusRegion] = ()) -> Moment:
         """Take the next frame.
@@ -73,13 +81,14 @@ class MomentAttention:
         :param destination_map: the same for the destination.
         :param regions: focus regions of this frame; the best target region widens the focus area while
             the action is at it.
-        :raises ValueError: ``image`` is of another shape or dtype, a map is not 2-D, ``time`` not finite.
+        :raises ValueError: ``image`` is of another shape or dtype, a map is not 2-D or has values that are no
+            numbers, ``time`` is not finite.
         """
         _check(time, image, target_map, destination_map)
-        if time < self._tick or time - self._tick > PAUSE_SECONDS or image.shape != self._shape:
+        if self._starts_anew(time, image.shape):
             self.reset()
             self._shape = image.shape
-        if self._last is not None and time - self._tick < TICK_SECONDS:
+        elif self._last is not None and not self.due(time, image.shape):
             return replace(self._last, time=time, events=())
         token = make_token(self._motion.update(time, image), target_map, destination_map)
         with one_thread():
@@ -118,6 +127,8 @@ def _check(time: float, image: np.ndarray, *maps: np.ndarray | None) -> None:
     for attention in maps:
         if attention is not None and (attention.ndim != 2 or attention.size == 0):
             raise ValueError(f'an attention map must be (rows, cols), got {attention.shape}')
+        if attention is not None and not np.isfinite(attention).all():
+            raise ValueError('an attention map has values that are no numbers')
 
 
 def _with_region(area: tuple[float, float, float, float],

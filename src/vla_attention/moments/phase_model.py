@@ -22,7 +22,7 @@ from vla_attention.attention import MultiHeadAttention
 from vla_attention.moments.estimate import Estimate
 from vla_attention.moments.moment import PHASES
 from vla_attention.moments.trajectory import SIZE, Observation
-from vla_attention.moments.weights import load_part
+from vla_attention.moments.weights import load_into
 
 HIDDEN, HEADS, LAYERS = 64, 4, 2
 WINDOW = 32                         # ticks: six seconds or so
@@ -150,12 +150,12 @@ class AttentionEstimator:
             odds of going off without having placed are divided by how much commoner that was in training
             (Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
         :raises FileNotFoundError: there is no such file.
-        :raises ValueError: ``failure_rate`` is not a share above 0 and below 1.
+        :raises ValueError: the file is of another model, or ``failure_rate`` is no share above 0 and below 1.
         """
         if not 0 < failure_rate < 1:
             raise ValueError(f'failure_rate must lie between 0 and 1, got {failure_rate}')
         self.model = PhaseModel()
-        self.model.load_state_dict(load_part(weights, 'phases'))
+        load_into(self.model, weights, 'phases')
         self.model.expect_failures(failure_rate)
         self.model.eval()
         self.reset()

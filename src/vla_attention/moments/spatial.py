@@ -9,7 +9,7 @@ import torch
 from vla_attention.moments.action import ActionFilter, ActionFinder, look
 from vla_attention.moments.cues import Token
 from vla_attention.moments.trajectory import Observation, Trajectory
-from vla_attention.moments.weights import load_part
+from vla_attention.moments.weights import load_into
 
 
 class SpatialAttention:
@@ -22,7 +22,7 @@ class SpatialAttention:
         :raises ValueError: the file is of another model.
         """
         self._finder = ActionFinder()
-        self._finder.load_state_dict(load_part(weights, 'finder'))
+        load_into(self._finder, weights, 'finder')
         self._finder.eval()
         self._filter, self._trajectory = ActionFilter(), Trajectory()
 

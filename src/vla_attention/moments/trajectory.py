@@ -21,7 +21,6 @@ STOP_SHARE = 0.22                   # of the tip's top speed so far: slower, it 
 STOP_SPEED = 0.012                  # diagonals per second: slower, it stops in any case
 STOP_SECONDS = 0.3
 LEFT_BEHIND = 0.05                  # diagonals from the last stop: the tip has left it
-NEAR = ('slow', 'drift', 'changed', 'settled', 'fresh', 'mover', 'born', 'left')
 STOPS = 3                           # so many places where it stopped are remembered
 SCALARS = ('dt', 'camera', 'certainty', 'x', 'y', 'velocity_x', 'velocity_y', 'speed', 'smooth_x',
            'smooth_y', 'smooth', 'share_of_top', 'top', 'still', 'going', 'stopped',

@@ -11,17 +11,6 @@ from vla_attention.moments.moment import Moment
 from vla_attention.moments.moment_attention import MomentAttention
 
 
-def best_map(look: Any, role: str) -> np.ndarray | None:
-    """Return the attention map (rows, cols) of the first phrase of a role, None where there is none.
-
-    :param look: what the pipeline says of one image (:class:`vla_attention.pipeline.Look`).
-    """
-    indices = look.query.indices(role)
-    if look.maps is None or not indices:
-        return None
-    return look.maps.maps[indices[0]] * float(look.maps.presence[indices[0]])
-
-
 def watch(frames: Iterable[tuple[float, np.ndarray]], *, instruction: str | None = None,
           pipeline: Any = None, attention: MomentAttention | None = None,
           ) -> Iterator[tuple[np.ndarray, Moment]]:
@@ -37,9 +26,10 @@ def watch(frames: Iterable[tuple[float, np.ndarray]], *, instruction: str | None
     attention = MomentAttention() if attention is None else attention
     query = None if instruction is None else pipeline.instruct(instruction)
     for time, image in frames:
-        if query is None:
+        if query is None or not attention.due(time, image.shape):
             yield image, attention.update(time, image)
             continue
         look = pipeline.look(image, query)
-        yield image, attention.update(time, image, target_map=best_map(look, 'target'),
-                                      destination_map=best_map(look, 'destination'), regions=look.regions)
+        yield image, attention.update(time, image, target_map=look.attention('target', step=0),
+                                      destination_map=look.attention('destination', step=0),
+                                      regions=look.regions)

@@ -5,10 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parent.parent / 'weights' / 'moments.safetensors'
 PARTS = ('finder', 'phases')
+
+
+def load_into(model: nn.Module, path: Path | None, part: str) -> None:
+    """Load a part of the weights into its model; see :func:`load_part`.
+
+    :raises FileNotFoundError: there is no such file.
+    :raises ValueError: the file is of another model.
+    """
+    tensors = load_part(path, part)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).partition('\n')[2].strip().partition('\n')[0]
+        raise ValueError(f'weights {path}: part {part!r} is of another model: {first}') from error
 
 
 def load_part(path: Path | None, part: str) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from vla_attention.grounding import GroundingBackend, make_backend
 from vla_attention.grounding.attention_maps import HEADS, PATCH
 from vla_attention.grounding.backend import BACKENDS, ReportingBackend
 from vla_attention.language import Instruction, Step
-from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
+from vla_attention.pipeline import MOST_PHRASES, REGION_ROLES, Look, Pipeline, Query
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import draw_labels, write_label_info, write_regions
 from vla_attention.ros.health import fingerprint
@@ -257,6 +257,9 @@ class AttentionNode(ImageNode):
             raise RuntimeError('look() before configure()')
         if self._query is None or self._query.instruction is not instruction:
             self._query = pipeline.instruct(instruction)
+            left_out = self._query.left_out
+            self.trouble('phrases', f'{len(left_out)} things that the instruction names are not looked for '
+                         f'({MOST_PHRASES} are, at most): {left_out[0][:60]!r} ...' if left_out else '')
         self._looked_with = self._limits()
         pipeline.presence_threshold, pipeline.max_regions = self._looked_with
         self.health.count('looked at')
@@ -271,8 +274,9 @@ class AttentionNode(ImageNode):
         grid = look.maps.maps.shape[1:] if look.maps else (rows, cols)
         for role, output in self._maps.items():
             if output.wanted:
-                chosen = _current(look.query, role, self.parameters['step'])
-                attention = look.maps.maps[chosen].max(axis=0) if look.maps and chosen else np.zeros(grid)
+                attention = look.attention(role, self.parameters['step'])
+                if attention is None:
+                    attention = np.zeros(grid)
                 output.publish(write_image(attention.astype(np.float32), '32FC1', header))
         if followed:    # heads and words are those of a look; what is followed has none of its own
             return
@@ -290,7 +294,7 @@ class AttentionNode(ImageNode):
         for role, output in self._masks.items():
             if output.wanted:
                 chosen = [look.query.phrases[index]
-                          for index in _current(look.query, role, self.parameters['step'])]
+                          for index in look.query.current(role, self.parameters['step'])]
                 mask = np.zeros(size, np.uint8)
                 for region in look.of(role):
                     if region.phrase in chosen:
@@ -336,20 +340,6 @@ class AttentionNode(ImageNode):
                                       for waiting in (self._asked, self._due))
         for _, future in given_up:
             self._answer(future, success, text)
-
-
-def _current(query: Query, role: str, step: int) -> list[int]:
-    """Return which phrases of a role count at one step of the instruction.
-
-    That is what the step itself names, else what the next step names ("pick up the cup and put it on the
-    plate": the plate, while the cup is picked up), else what the last one before named. Things to
-    avoid count at every step.
-    """
-    if role == 'avoid' or step < 0:
-        return query.indices(role)
-    named = [getattr(each, role) for each in query.instruction.steps if not each.avoid]
-    chosen = next((phrase for phrase in (*named[step:], *reversed(named[:step])) if phrase), None)
-    return [index for index in query.indices(role) if query.phrases[index] == chosen]
 
 
 def _report(look: Look, header: Header) -> dict[str, Any]:

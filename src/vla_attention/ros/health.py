@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+MOST = 500          # characters of a text; others' words go in here, and all of it is sent once a second
 RECENT = 10.0       # seconds that a problem stays in the status after it happened last
 MAX_LATENCY = 60.0  # seconds; beyond this the stamp is not of this clock (a bag without use_sim_time)
 
@@ -107,10 +108,11 @@ class Health:
     def fact(self, key: str, value: object) -> None:
         """Set a line that is always shown, for example the device."""
         with self._lock:
-            self._facts[key] = str(value)
+            self._facts[key] = _shown(value)
 
     def problem(self, key: str, text: str, level: bytes = WARN) -> None:
         """Note a problem that just happened; it leaves the status 10 s after it happened last."""
+        text = _shown(text)
         with self._lock:
             self._problems[key] = (time.monotonic(), level, text)
             self._counts['problems'] += 1
@@ -119,6 +121,7 @@ class Health:
 
     def standing(self, key: str, text: str, level: bytes = WARN) -> str:
         """Set a problem that lasts until it is set to ''; return what stood there before."""
+        text = _shown(text)
         with self._lock:
             _, before = self._standing.get(key, (level, ''))
             if text:
@@ -179,6 +182,12 @@ class Health:
         elif recent:
             values['latency'] = 'unknown: the stamps are not of this clock (use_sim_time?)'
         return values
+
+
+def _shown(value: object) -> str:
+    """Return a text that a message can carry: no lone surrogates, and not endless."""
+    text = str(value).encode('utf-8', 'replace').decode()
+    return text if len(text) <= MOST else f'{text[:MOST - 1]}…'
 
 
 def fingerprint(weights: str | Path) -> str:

@@ -14,8 +14,9 @@ from vla_attention.ros.messages import ImageError, read_rgb, seconds
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode
 from vla_attention.ros.topics import Input
+from vla_attention.timing import JUMP
 
-JUMP = 0.5  # seconds that stamps may go back before that counts as a jump (a bag that starts over)
+STILL = 2   # stamps equal to the one before, in a row, from which they count as standing still
 
 IMAGE_TRANSPORT = Setting(
     'image_transport', 'raw', 'Take `image` (sensor_msgs/Image) or `image/compressed` '
@@ -64,6 +65,7 @@ class ImageNode(PerceptionNode):
         """Start to take images."""
         self._newest = float('-inf')
         self._unstamped = False
+        self._still = 0
         self.health.latency_limit = lambda: self.parameters['latency_limit']
         self._image_worker = self.worker(self._work, max_wait=self.max_wait, niceness=self.niceness)
         self._image_input: Input | None = None
@@ -103,7 +105,9 @@ class ImageNode(PerceptionNode):
             self.complain('image', f'{self._image_topic}: {error}; the image is left out')
             return
         stamp = seconds(message.header)
-        self._unstamped = stamp in (0.0, self._newest)
+        self._still = self._still + 1 if stamp == self._newest else 0
+        # one repeat alone (a driver that hiccups) is the same moment again: another clock would be a jump
+        self._unstamped = stamp == 0.0 or self._still >= STILL
         if self._unstamped:
             self.complain('stamp', f'{self._image_topic}: header.stamp is {stamp:.3f} s again; images are '
                           'told apart by when they come, but depth and tf need the stamp of the exposure')

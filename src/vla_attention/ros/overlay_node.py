@@ -12,11 +12,11 @@ from vision_msgs.msg import Classification, Detection2D, Detection2DArray
 
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import read_regions
-from vla_attention.ros.image_node import JUMP
 from vla_attention.ros.messages import ImageError, read_array, read_rgb, seconds, write_image, write_jpeg
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 from vla_attention.ros.topics import Input
+from vla_attention.timing import JUMP
 from vla_attention.view.overlay import draw_overlay
 
 LEAST_WAIT = 0.5    # seconds that an image waits at least for what belongs to it

@@ -29,6 +29,7 @@ from vla_attention.ros.signals import guard
 from vla_attention.ros.topics import Input, Output, Topics
 from vla_attention.ros.worker import NewestWorker
 
+SLOW, STUCK = 10.0, 60.0    # seconds of work on one message that are told, and that count as an error
 THROTTLE = 5.0  # seconds between two warnings about the same thing
 
 SETTINGS = (
@@ -267,13 +268,25 @@ class PerceptionNode(LifecycleNode):
         self.get_logger().debug(traceback.format_exc())
 
     def _tick(self) -> None:
-        self.tick()
+        try:
+            self.tick()
+        except Exception as error:      # diagnostics matter most where something fails
+            self.failed(error)
+        self._tell_stuck()
         self.health.fact('state', self.state)
         self._tell_missed()
         self._tell_unheard()
         array = DiagnosticArray(status=[self.health.status()])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+    def _tell_stuck(self) -> None:
+        seconds = max((worker.busy_for() for worker in self._workers), default=0.0)
+        stuck = f'work on one message has gone on for {seconds:.0f} s: is the backend stuck?'
+        level = health.ERROR if seconds > STUCK else health.WARN
+        before = self.health.standing('stuck', stuck if seconds > SLOW else '', level)
+        if seconds > SLOW and not before:
+            self.get_logger().warning(stuck)
 
     def _tell_missed(self) -> None:
         """Log what is missing when that begins, and when it ends: not everybody looks at diagnostics."""

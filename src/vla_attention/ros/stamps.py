@@ -14,9 +14,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from vla_attention.timing import JUMP
+
 QUEUE = 300         # messages of each topic that are kept at most
 LEAST_MEMORY = 500_000_000  # nanoseconds that messages are kept at least
-JUMP = 500_000_000  # nanoseconds that stamps may go back before that counts as a jump
 PATIENCE = 500_000_000  # nanoseconds that a reference waits, by the stamps of later ones
 
 
@@ -60,7 +61,7 @@ class StampMatcher:
         """
         with self._lock:
             queue = self._queues.setdefault(topic, OrderedDict())
-            if queue and stamp < next(reversed(queue)) - JUMP:
+            if queue and stamp < next(reversed(queue)) - JUMP * 1e9:
                 queue.clear()       # stamps started over
                 self._first.pop(topic, None)
                 if topic == self._reference:
@@ -116,7 +117,8 @@ class StampMatcher:
             for topic in self._waiting.pop(stamp):
                 if self._find(topic, stamp) is None:
                     queue = self._queues.get(topic)
-                    if stamp < self._first.get(topic, stamp):
+                    ahead = self._first.get(topic, stamp) - stamp
+                    if 0 < ahead <= self._memory() * 1e9:   # farther, and the clocks are not in step
                         break       # of an image from before the topic was taken: nothing is wrong
                     self._missed(topic, min(abs(have - stamp) for have in queue) if queue else None)
                     break

@@ -46,6 +46,7 @@ class NewestWorker:
         self._ready = threading.Condition()
         self._waiting: deque[Any] = deque(maxlen=slots)
         self._stopped = False
+        self._begun: float | None = None    # when the item in work was begun (monotonic seconds)
         self._thread = threading.Thread(target=self._run, name='newest-worker', daemon=True)
         self._thread.start()
 
@@ -61,6 +62,11 @@ class NewestWorker:
             self._waiting.append(item)
             self._ready.notify()
         return replaced
+
+    def busy_for(self) -> float:
+        """Return for how many seconds the item in work has been worked on; 0 where none is."""
+        begun = self._begun
+        return 0.0 if begun is None else time.monotonic() - begun
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Finish the item in work, drop the one that waits; return whether the thread ended in time."""
@@ -84,10 +90,13 @@ class NewestWorker:
                 if self._stopped:
                     return
                 item = self._waiting.popleft()
+            self._begun = time.monotonic()
             try:
                 self._work(item)
             except Exception as error:
                 self._failed(error)
+            finally:
+                self._begun = None
 
     def _await_fresher(self) -> None:
         came = self._came

@@ -1,0 +1,59 @@
+"""From an instruction to what is looked for, and where that is told."""
+
+import numpy as np
+import pytest
+
+from vla_attention.grounding import AttentionMaps
+from vla_attention.language import Instruction, Step
+from vla_attention.pipeline import MOST_PHRASES, Look, Pipeline, Query
+
+
+class Blind:
+    """A backend that encodes phrases and sees nothing."""
+
+    name = 'blind'
+
+    def encode(self, phrases):
+        return tuple(phrases)
+
+
+def steps(count, *, avoid=0):
+    return tuple(Step(action='take', target=f'thing {number}', destination=f'place {number}',
+                      avoid=number >= count - avoid) for number in range(count))
+
+
+def test_so_many_things_are_looked_for_and_what_is_to_be_avoided_first_of_all():
+    query = Pipeline(Blind()).instruct(Instruction('many', steps=steps(40, avoid=2)))
+    assert len(query.phrases) == len(query.roles) == MOST_PHRASES
+    assert [query.phrases[index] for index in query.indices('avoid')] == ['thing 38', 'thing 39']
+    assert query.phrases[0] == 'thing 0' and 'thing 37' in query.left_out and 'place 0' in query.left_out
+
+
+def test_a_usual_instruction_leaves_nothing_out():
+    query = Pipeline(Blind()).instruct('pick up the cup and put it on the plate, do not touch the knife')
+    assert query.phrases == ('cup', 'on the plate', 'knife') and query.left_out == ()
+
+
+@pytest.fixture
+def query():
+    phrases = ('cup', 'fork', 'plate')
+    instruction = Instruction('...', steps=(Step(action='take', target='cup'),
+                                            Step(action='put', target='fork', destination='plate')))
+    return Query(instruction, ('target', 'target', 'destination'), phrases, None)
+
+
+def test_a_step_has_its_own_phrases_or_those_next_to_it(query):
+    assert query.current('target', 0) == [0] and query.current('target', 1) == [1]
+    assert query.current('target', -1) == [0, 1]
+    assert query.current('destination', 0) == [2]       # while the cup is taken, the plate is next
+    assert query.current('avoid', 0) == []
+
+
+def test_what_is_not_in_view_has_no_bright_spot(query):
+    presence = np.float32([0.9, 0.05, 0.5])
+    maps = AttentionMaps(query.phrases, np.ones((3, 2, 2), np.float32), presence, (32, 32))
+    look = Look(query, maps, ())
+    assert look.attention('target', 0).max() == pytest.approx(0.9)
+    assert look.attention('target', 1).max() == pytest.approx(0.05)
+    assert look.attention('target', -1).max() == pytest.approx(0.9)
+    assert look.attention('avoid', 0) is None and Look(query, None, ()).attention('target', 0) is None
