@@ -20,6 +20,9 @@ import numpy as np
 import psutil
 import torch
 
+import training.effect.features
+import training.effect.model
+import training.effect.train
 from training.effect.features import (
     SIZE,
     Example,
@@ -32,10 +35,10 @@ from training.effect.features import (
 )
 from training.effect.model import READOUTS, Chooser
 from training.effect.train import CROWDED, LONG, SHORT, SIMPLE, Choice, stack, test, train
+from training.kept import digest
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / 'training' / 'effect' / 'cache'
-RESULTS = ROOT / 'training' / 'effect' / 'results'
 FITTED = 300        # scenes that the features' projection is fitted on
 GROUPS: tuple[tuple[str, Callable[[Choice], bool]], ...] = (
     ('accuracy', lambda choice: True),
@@ -76,11 +79,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     folders = [_folder(options, split) for split in ('train', 'test')]
+    labelled = [folder / 'labels.jsonl' for folder in folders]
     backbone = load_backbone()
+    code = (training.effect.features, training.effect.model, training.effect.train)
+    made_of = digest(backbone, *labelled, *code)
     counts = (options.train_scenes, options.test_scenes)
     raw = [
-        read_features(folder, backbone, count, CACHE / f'{folder.name}.pt')
-        for folder, count in zip(folders, counts, strict=True)
+        read_features(folder, backbone, count, CACHE / f'{digest(backbone, labels)}.pt')
+        for folder, labels, count in zip(folders, labelled, counts, strict=True)
     ]
     fitted = [features for features, _ in raw[0][:FITTED]]
     projection = Projection.fit(*(torch.cat([each.flatten(0, 1) for each in stride]).float()
@@ -95,7 +101,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     rows, runs = [], []
     for readout in READOUTS:
         marks = [
-            train_and_test(readout, learned, held_out, words, options.epochs, seed)
+            train_and_test(readout, learned, held_out, words, options.epochs, seed, made_of)
             for seed in range(options.seeds)
         ]
         runs += marks
@@ -118,8 +124,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         'epochs': options.epochs,
         'chance': float(np.mean([1 / len(e.boxes) for e in held_out for _ in e.asked])),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / 'effect.json').write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     return result
 
 
@@ -130,9 +134,13 @@ def train_and_test(
     words: dict[str, int],
     epochs: int,
     seed: int,
+    made_of: str,
 ) -> dict[str, Any]:
-    """Return the marks of one training; a run that was done before on as many scenes is read back."""
-    size = f'{len(learned)}-{len(held_out)}-{epochs}-{seed}'
+    """Return the marks of one training; the same one that was done before is read back.
+
+    :param made_of: a digest of scenes, backbone and code.
+    """
+    size = f'{len(learned)}-{len(held_out)}-{epochs}-{seed}-{made_of}'
     path = CACHE / 'runs' / f'{readout.replace(" ", "_")}-{size}.json'
     if path.exists():
         saved: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))

@@ -100,8 +100,10 @@ class Soak:
         self._options = options
         self._names = STACKS[options.stack]
         self._begun = lines[-1]['minute'] if lines else 0.0
-        self._settled = bool(lines) and lines[-1]['settled']
+        self._settled = False
         self._restarts: Counter[str] = Counter(lines[-1]['restarts'] if lines else {})
+        if lines:       # what went on before was of other processes, and so is its memory
+            self._restarts.update(self._names)
         self._crashes = lines[-1]['crashes'] if lines else 0
         self._since = self._due = time.monotonic()
         self._happened: list[dict[str, Any]] = []
@@ -250,7 +252,10 @@ class Soak:
 def _read(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+    *whole, unfinished = path.read_text(encoding='utf-8').split('\n')
+    if unfinished:      # cut off while it was written
+        path.write_text(''.join(f'{line}\n' for line in whole), encoding='utf-8')
+    return [json.loads(line) for line in whole]
 
 
 def _nodes(lines: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -262,13 +267,14 @@ def report(lines: list[dict[str, Any]], minutes: float) -> dict[str, Any]:
     """Return rows of memory by process, and of what happened by fault.
 
     Memory is the median of a minute of lines: of the first one that is settled, and of the last one before
-    the final kills. ``own`` is resident memory without files and shared memory, which the kernel takes back
-    when others need room.
+    the final kills; both of the same processes, for a restart would hide a leak. ``own`` is resident memory
+    without files and shared memory, which the kernel takes back when others need room.
     """
-    settled = next((line['minute'] for line in lines if line['settled']), minutes)
-    early = [line for line in lines if settled <= line['minute'] < settled + 1]
-    late = [line for line in lines if minutes - 1 <= line['minute']
-            and line['restarts'] == early[-1]['restarts']] if early else []
+    last = [line for line in lines if minutes - 1 <= line['minute']]
+    same = [line for line in lines if last and line['restarts'] == last[0]['restarts']]
+    settled = next((line['minute'] for line in same if line['settled']), minutes)
+    early = [line for line in same if settled <= line['minute'] < settled + 1]
+    late = [line for line in same if minutes - 1 <= line['minute']] if early else []
     rows = []
     names = _nodes(lines)
     for name in (*names, 'all nodes', 'scene_camera', 'observer'):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.kept import whole
 from training.scenes.dataset import load_scene, read_labels
 from training.scenes.scene import Scene
 from vla_attention.grounding.embedded_model import load_model
@@ -126,7 +127,8 @@ def read_features(folder: Path, backbone: EfficientNetLite0, count: int,
         found.append((known[scene.seed], replace(scene, **pictures)))
     if len(known) > begun:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(known, cache)
+        with whole(cache) as file:
+            torch.save(known, file)
     return found
 
 

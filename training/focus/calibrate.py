@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from training.kept import whole
 from training.logistic import logistic_regression
 from training.scenes import make_scene
 from vla_attention.focus import find_regions
@@ -88,7 +89,8 @@ def main() -> None:
         'slopes': {name: round(value, 4) for name, value in zip(FEATURES, confidence.slopes, strict=True)},
         'answers': len(hits), 'right': round(float(hits.mean()), 3),
         'calibration error, held-out scenes': round(calibration_error(held_out, hits), 3)}
-    options.out.write_text(json.dumps(entries, indent=2) + '\n', encoding='utf-8')
+    with whole(options.out) as file:
+        file.write_text(json.dumps(entries, indent=2) + '\n', encoding='utf-8')
     print(json.dumps(entries[options.backend]))
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.grounding.photos import load_photos
+from training.kept import whole
 from vla_attention.grounding.embedded_model import (
     NEAR_RANGES,
     RANGES,
@@ -103,9 +104,9 @@ def save(path: Path, ranges: dict[str, Tensor]) -> None:
     """Put ranges into a weights file, whose other contents stay."""
     with safe_open(str(path), framework='pt') as file:
         metadata = file.metadata()
-    save_file({**load_file(str(path)), **{name: values.contiguous() for name, values in ranges.items()}},
-              str(path), metadata=metadata)
-    path.chmod(0o644)
+    tensors = {**load_file(str(path)), **{name: values.contiguous() for name, values in ranges.items()}}
+    with whole(path) as file:
+        save_file(tensors, str(file), metadata=metadata)
 
 
 if __name__ == '__main__':

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from training.kept import whole
+
 MOST_GRADIENT = 5.0     # norm to which gradients are cut
 
 
@@ -21,6 +23,7 @@ def resume(folder: Path, head: nn.Module, optimiser: torch.optim.Optimizer) -> d
     state: dict[str, Any] = torch.load(path, weights_only=True)
     head.load_state_dict(state['head'])
     optimiser.load_state_dict(state['optimiser'])
+    torch.set_rng_state(state['random'])
     return state
 
 
@@ -40,10 +43,13 @@ def record(folder: Path, entry: dict[str, Any], head: nn.Module, optimiser: torc
     print(entry, flush=True)
     with (folder / 'log.jsonl').open('a', encoding='utf-8') as lines:
         lines.write(json.dumps(entry) + '\n')
-    torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(), **state}, folder / 'state.pt')
+    with whole(folder / 'state.pt') as file:
+        torch.save({'head': head.state_dict(), 'optimiser': optimiser.state_dict(),
+                    'random': torch.get_rng_state(), **state}, file)
 
 
 def save_learned(path: Path, state: dict[str, Tensor], known: list[str]) -> None:
     """Write what a look has learned, in fp16, and which kinds it saw, as pack.py reads it."""
-    save_file({name: value.half().contiguous() for name, value in state.items()}, path,
-              metadata={'known': json.dumps(known)})
+    with whole(path) as file:
+        save_file({name: value.half().contiguous() for name, value in state.items()}, file,
+                  metadata={'known': json.dumps(known)})

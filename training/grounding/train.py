@@ -261,9 +261,9 @@ def main() -> None:
         if passes % arguments.evaluate_every == 0 or spent >= limit:
             entry['val'] = evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words,
                                     known)
-        record(arguments.out, entry, head, optimiser, spent=spent, passes=passes)
         save_learned(arguments.out / 'head.safetensors',
                      {f'head.{name}': value for name, value in head.state_dict().items()}, vocabulary)
+        record(arguments.out, entry, head, optimiser, spent=spent, passes=passes)
 
 
 def seen_words(shards: list[Path], least: int = 8) -> list[str]:

@@ -250,9 +250,9 @@ def main() -> None:
                  'minutes': round((time.perf_counter() - begin) / 60, 1),
                  **{name: round(value / steps, 4) for name, value in sums.items()},
                  **{name: evaluate(model, part) for name, part in val.items()}}
-        record(arguments.out, entry, head, optimiser, passes=passes)
         # one file a pass: the mean of an early and the last pass is what goes out
         save_learned(arguments.out / f'{passes:02}.safetensors', head.state_dict(), crops.vocabulary)
+        record(arguments.out, entry, head, optimiser, passes=passes)
 
 
 if __name__ == '__main__':

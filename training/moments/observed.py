@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.kept import digest, whole
 from training.moments.dataset import CACHE, Sequence, load_shards
 from vla_attention.moments import action, cues, trajectory
 from vla_attention.moments.action import ActionFilter, ActionFinder, look
@@ -43,28 +43,17 @@ def observe_shards(finder: ActionFinder, pattern: str, known: set[Path]) -> list
 
     What was observed is kept beside the shards, by a digest of all that it depends on.
     """
-    folder = CACHE / _digest(finder)
+    folder = CACHE / digest(finder, action, cues, trajectory)
     folder.mkdir(exist_ok=True)
     seen = []
     for path in sorted(CACHE.glob(pattern)):
         if path in known or '.partial' in path.name:
             continue
         known.add(path)
-        kept = folder / f'{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.pickle'
+        kept = folder / f'{path.stem}-{digest(path)}.pickle'
         if not kept.exists():
             observed = [observe(finder, sequence) for sequence in load_shards(path.name)]
-            kept.with_suffix('.partial').write_bytes(pickle.dumps(observed))
-            kept.with_suffix('.partial').rename(kept)
+            with whole(kept) as file:
+                file.write_bytes(pickle.dumps(observed))
         seen += pickle.loads(kept.read_bytes())
     return seen
-
-
-def _digest(finder: ActionFinder) -> str:
-    """Return a digest of the finder's weights and of the code that turns images into observations."""
-    digest = hashlib.sha256()
-    for name, tensor in finder.state_dict().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    for module in (action, cues, trajectory):
-        assert module.__file__ is not None
-        digest.update(Path(module.__file__).read_bytes())
-    return digest.hexdigest()[:12]

@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.averaging import keep
+from training.kept import whole
 from training.moments.measure import Tally
 from training.moments.observed import Observed, observe_shards
 from vla_attention.moments.action import FEATURES, ActionFinder
@@ -108,10 +109,8 @@ def save(out: Path, finder: ActionFinder, model: PhaseModel) -> None:
     tensors = {f'{part}.{name}': tensor.half() if tensor.is_floating_point() else tensor
                for part, module in (('finder', finder), ('phases', model))
                for name, tensor in module.state_dict().items()}
-    partial = out.with_suffix('.partial')
-    save_file(tensors, str(partial))
-    partial.chmod(0o644)
-    partial.rename(out)
+    with whole(out) as file:
+        save_file(tensors, str(file))
 
 
 def train(
@@ -192,6 +191,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.start is not None and options.start.resolve() == options.out.resolve():
         parser.error('--out is --start: the weights before would be lost')
+    if options.keep and options.start is None:
+        parser.error('--keep needs --start: there are no weights before')
     torch.set_num_threads(1)
     train(options.steps, options.finder, options.out, options.start, options.rate, options.seed, options.keep)
 

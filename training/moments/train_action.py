@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.kept import whole
 from training.moments.dataset import Sequence, load_shards
 from vla_attention.moments.action import FEATURES, ActionFilter, ActionFinder, look, mirrored
 from vla_attention.moments.cues import CHANNELS, GRID
@@ -129,7 +130,8 @@ def train(steps: int, out: Path, start: Path | None = None, seed: int = 0) -> No
                   f'heat {running[0]:.3f} phase {running[1]:.3f} '
                   + ' '.join(f'{kind} median {np.median(error):.3f} within 0.08 {(error < 0.08).mean():.2f}'
                              for kind, error in errors.items() if len(error)), flush=True)
-            save_file(model.state_dict(), str(out))
+            with whole(out) as file:
+                save_file(model.state_dict(), str(file))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -138,9 +140,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--steps', type=int, default=3000)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--start', type=Path, help='weights to go on from')
+    parser.add_argument('--seed', type=int, default=0, help='another one for each --start')
     options = parser.parse_args(arguments)
+    if options.start is not None and options.start.resolve() == options.out.resolve():
+        parser.error('--out is --start: the weights before would be lost')
     torch.set_num_threads(1)
-    train(options.steps, options.out, options.start)
+    train(options.steps, options.out, options.start, options.seed)
 
 
 if __name__ == '__main__':
