@@ -8,9 +8,12 @@ the thing); or `grasp/refused` with the reason: too wide, or in the way is the b
     python3 examples/top_grasp.py --ros-args -p opening:=0.1
 """
 
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float32, String
@@ -29,7 +32,8 @@ class TopGrasp(Node):
 
     def __init__(self) -> None:
         super().__init__('top_grasp')
-        self.declare_parameters('', list(SETTINGS.items()))
+        number = ParameterDescriptor(dynamic_typing=True)       # "opening:=1" is an integer
+        self.declare_parameters('', [(*each, number) for each in SETTINGS.items()])
         self._parts: dict[tuple[int, int], dict] = {}
         for kind, topic in ((PoseStamped, 'focus/target/pose'), (PointCloud2, 'focus/target/points'),
                             (Detection3DArray, 'focus/regions_3d')):
@@ -52,8 +56,7 @@ class TopGrasp(Node):
         opening, depth, thickness, approach, keep_out = (self.get_parameter(name).value for name in SETTINGS)
         center, axes = matrix(pose.pose)            # y across the shorter side, z down into the thing
         boxes = [(each, *matrix(each.bbox.center)) for each in regions.detections]
-        target = min(boxes, key=lambda box: float(np.linalg.norm(box[1] - center)))[0]
-        width = target.bbox.size.y
+        width = min(boxes, key=lambda box: float(np.linalg.norm(box[1] - center)))[0].bbox.size.y
         if width > opening:
             return self._refuse(f'{width * 1e3:.0f} mm are wider than the hand opens, {opening * 1e3:.0f} mm')
         top, bottom = np.quantile((points - center) @ axes[:, 2], (0.02, 0.98))
@@ -86,6 +89,7 @@ def matrix(pose) -> tuple[np.ndarray, np.ndarray]:
 
 
 if __name__ == '__main__':
+    ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter).parse_known_args()
     rclpy.init()
     try:
         rclpy.spin(TopGrasp())

@@ -5,8 +5,10 @@ ros2 launch vla_attention attention.launch.py image:=/camera/camera/color/image_
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
@@ -17,7 +19,6 @@ from launch.conditions import IfCondition, UnlessCondition
 from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
 NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node')
@@ -27,16 +28,30 @@ SHOWN = ('overlay', 'attention/target', 'focus/markers', 'focus/target/points', 
          'focus/target/pose', 'focus/destination/pose')
 
 
-class LogDirectory(Substitution):
-    """The folder of this launch's log (Humble has no LaunchLogDir)."""
+def _given(context: LaunchContext, argument: str) -> str:
+    return LaunchConfiguration(argument).perform(context)
 
-    def describe(self) -> str:
-        """Say it in words, for --show-args."""
-        return "the folder of this launch's log"
 
-    def perform(self, context: LaunchContext) -> str:
-        """Return its path."""
-        return str(launch_config.log_dir)
+def _flags(context: LaunchContext, *names: str) -> dict[str, bool]:
+    """Return those of the arguments that are given: true or false."""
+    return {name: _given(context, name) == 'true' for name in names if _given(context, name)}
+
+
+def _says(tree: Any, parameter: str) -> bool:
+    """Tell whether a params_file, as YAML has it, gives a parameter a value that is not empty."""
+    return isinstance(tree, dict) and any(
+        bool(value) if name == parameter else _says(value, parameter) for name, value in tree.items())
+
+
+def _state_directory(context: LaunchContext) -> dict[str, str]:
+    """Return the folder that is given; else that of the log, unless params_file names one."""
+    folder = _given(context, 'state_directory')
+    if not folder:
+        with suppress(OSError, yaml.YAMLError):     # the nodes say what is wrong with it
+            if _says(yaml.safe_load(Path(_given(context, 'params_file')).read_bytes()), 'state_directory'):
+                return {}
+        folder = str(launch_config.log_dir)
+    return {'state_directory': folder}
 
 
 class Overrides(Substitution):
@@ -48,19 +63,34 @@ class Overrides(Substitution):
 
     def perform(self, context: LaunchContext) -> str:
         """Write it to the folder of the log and return its path."""
-        def given(argument: str) -> str:
-            return LaunchConfiguration(argument).perform(context)
-        sections: dict[str, dict[str, bool | str]] = {
-            name: {key: given(key) == 'true' for key in ('use_sim_time', 'autostart')} for name in NODES}
-        sections['instruction_node']['state_directory'] = given('state_directory')
-        if given('backend'):
-            sections['attention_node']['backend'] = given('backend')
+        sections: dict[str, dict[str, Any]] = {
+            name: _flags(context, 'use_sim_time', 'autostart') for name in NODES}
+        sections['instruction_node'].update(_state_directory(context))
+        if _given(context, 'backend'):
+            sections['attention_node']['backend'] = _given(context, 'backend')
         with NamedTemporaryFile('w', prefix='overrides_', suffix='.yaml', dir=launch_config.log_dir,
                                 delete=False) as file:
             # of the sections that fit a node the one named last wins, and no params_file names these
             yaml.safe_dump({f'/**/**/{name}': {'ros__parameters': parameters}
-                            for name, parameters in sections.items()}, file)
+                            for name, parameters in sections.items() if parameters}, file)
         return file.name
+
+
+class Enclave(Substitution):
+    """The SROS 2 enclave of a process."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def describe(self) -> str:
+        """Say it in words."""
+        return f'the enclave of {self._name}'
+
+    def perform(self, context: LaunchContext) -> str:
+        """Return its path: / where none is asked for, as without the option."""
+        prefix = _given(context, 'enclave').strip('/')
+        return f'/{prefix}/{self._name}' if prefix else '/'
 
 
 ARGUMENTS = (
@@ -69,8 +99,9 @@ ARGUMENTS = (
         'params_file', default_value=str(CONFIG / 'attention.yaml'),
         description='Parameters of the nodes; copy config/attention.yaml and change it.'),
     DeclareLaunchArgument(
-        'use_sim_time', default_value='false', choices=['true', 'false'],
-        description='Take the time from /clock, as with a simulator or a recording. Wins over params_file.'),
+        'use_sim_time', default_value='', choices=['', 'true', 'false'],
+        description='Take the time from /clock, as with a simulator or a recording; empty: as params_file '
+                    'says.'),
     DeclareLaunchArgument(
         'image', default_value='image',
         description='Topic of the colour image (sensor_msgs/Image); TOPIC/compressed where the parameter '
@@ -89,24 +120,30 @@ ARGUMENTS = (
         'tf_static', default_value='/tf_static', description='Topic of the transforms that do not change.'),
     DeclareLaunchArgument(
         'backend', default_value='',
-        description='What finds phrases in images: embedded, clipseg, owlv2, grounding_dino or siglip; '
-                    'empty: as params_file says.'),
+        description='What finds phrases in images: embedded, clipseg, owlv2, grounding_dino, siglip or '
+                    'remote (a pool, whose remote_url params_file says); empty: as params_file says.'),
     DeclareLaunchArgument(
         'composed', default_value='true', choices=['true', 'false'],
         description='All nodes in one process, where they hand each other images as they are: half of the '
                     'memory, lower latency. false: a process each, so that one that ends takes no other '
                     'with it.'),
     DeclareLaunchArgument(
-        'autostart', default_value='true', choices=['true', 'false'],
-        description='Configure and activate the nodes; false leaves both to a lifecycle manager. Wins over '
-                    'params_file.'),
+        'autostart', default_value='', choices=['', 'true', 'false'],
+        description='Configure and activate the nodes; false leaves both to a lifecycle manager; empty: as '
+                    'params_file says.'),
     DeclareLaunchArgument(
         'respawn', default_value='false', choices=['true', 'false'],
         description='Start a node again 2 s after it has ended; it goes on with the last instruction.'),
     DeclareLaunchArgument(
-        'state_directory', default_value=LogDirectory(),
-        description='Folder where the last instruction outlives a crash of its node; by default that of the '
-                    'log, which respawned nodes find and the next launch does not. Wins over params_file.'),
+        'state_directory', default_value='',
+        description='Folder where the last instruction outlives a crash of its node; empty: as params_file '
+                    'says, or, where that names none, that of the log, which respawned nodes find and the '
+                    'next launch does not.'),
+    DeclareLaunchArgument(
+        'enclave', default_value='',
+        description='SROS 2: where the enclaves of the processes lie, like /vla_attention; each has the one '
+                    'of its name there (attention_stack, or one for each node with composed:=false); empty: '
+                    'all have /.'),
     DeclareLaunchArgument(
         'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
         description='What the nodes log, from this level on.'),
@@ -132,7 +169,7 @@ def _node(executable: str, *, condition: Condition, name: str | None = None) -> 
             ('image', image), ('image/compressed', [image, '/compressed']),
             ('depth', LaunchConfiguration('depth')), ('camera_info', LaunchConfiguration('camera_info')), *TF,
         ],
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level'), '--enclave', Enclave(executable)],
         respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
         sigterm_timeout='15',   # seconds: work on the last image may take 10
         output='screen', emulate_tty=True, condition=condition,
@@ -145,11 +182,12 @@ def _rviz(context: LaunchContext) -> list[Node | LogInfo]:
         get_package_prefix('rviz2')
     except PackageNotFoundError:
         return [LogInfo(msg='rviz2 is not installed: the stack starts without RViz')]
-    frame = LaunchConfiguration('rviz_frame').perform(context)
+    frame, flags = _given(context, 'rviz_frame'), _flags(context, 'use_sim_time')
     return [Node(
         package='rviz2', executable='rviz2', name='rviz2', namespace=LaunchConfiguration('namespace'),
         arguments=['-d', str(CONFIG / 'attention.rviz'), *(['-f', frame] if frame else [])],
-        parameters=[{'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)}],
+        parameters=[LaunchConfiguration('params_file'), *([flags] if flags else [])],
+        ros_arguments=['--enclave', Enclave('rviz2')],
         # the configuration names topics absolutely; these bring them into the namespace
         remappings=[*((f'/{topic}', topic) for topic in SHOWN), *TF],
         output='screen',

@@ -38,6 +38,7 @@ STATE = tempfile.TemporaryDirectory()
 PARAMETERS = """
 /**: {ros__parameters: {autostart: true}}
 /**/instruction_node: {ros__parameters: {state_directory: /of/params_file}}
+/**/overlay_node: {ros__parameters: {use_sim_time: true}}
 """
 SECONDS = 300.0   # within which each thing must happen; torch alone takes a while to load on a busy machine
 
@@ -101,12 +102,19 @@ class TestStack(unittest.TestCase):
         self.assertTrue(0 < region.bbox.center.position.x < width)
         self.assertTrue(0 < region.bbox.center.position.y < height)
 
-    def test_arguments_win_over_params_file(self):
-        client = self.node.create_client(GetParameters, '/robot/instruction_node/get_parameters')
-        self.wait('instruction_node', client.service_is_ready)
-        answer = client.call_async(GetParameters.Request(names=['state_directory']))
+    def parameter(self, node, name):
+        client = self.node.create_client(GetParameters, f'/robot/{node}/get_parameters')
+        self.wait(node, client.service_is_ready)
+        answer = client.call_async(GetParameters.Request(names=[name]))
         self.wait('its parameter', answer.done)
-        self.assertEqual(answer.result().values[0].string_value, STATE.name)
+        return answer.result().values[0]
+
+    def test_arguments_win_over_params_file(self):
+        self.assertEqual(self.parameter('instruction_node', 'state_directory').string_value, STATE.name)
+
+    def test_what_no_argument_says_is_as_params_file_says(self):
+        self.assertTrue(self.parameter('overlay_node', 'use_sim_time').bool_value)
+        self.assertFalse(self.parameter('instruction_node', 'use_sim_time').bool_value)
 
     def test_the_nodes_are_in_the_namespace(self):
         self.wait('every node', lambda: {

@@ -9,7 +9,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from sensor_msgs.msg import PointCloud2
+from sensor_msgs.msg import PointCloud2, RegionOfInterest
 from stack import Stack
 from std_msgs.msg import Header
 from tabletop_bench import BLOCK, FOCAL, FRAME, HEIGHT, WIDTH, Bench
@@ -71,6 +71,14 @@ def test_the_pose_approaches_against_the_table(bench):
                                bench.scene.center(1), atol=0.012)
 
 
+def test_the_pose_is_at_the_very_place_of_its_detection(bench):
+    pose, header = bench.answer('focus/target/pose')
+    boxes = bench.graph.wait(lambda: next((each for each in bench.got['focus/regions_3d']
+                                           if each.header == header), None))
+    place = pose.pose.position
+    assert [each.id for each in boxes.detections if each.bbox.center.position == place] == ['target/7']
+
+
 def test_masked_depth_comes_with_its_camera(bench):
     message, header = bench.answer('focus/target/depth')
     info, _ = bench.answer('focus/target/camera_info')
@@ -127,6 +135,10 @@ def of_another_size(messages):
     messages['camera_info'].width = 1280
 
 
+def of_the_depth_camera(messages):
+    messages['camera_info'].header = Header(frame_id='camera_depth_optical_frame')
+
+
 def as_colour(messages):
     messages['depth'].encoding = 'rgb8'
 
@@ -149,6 +161,8 @@ def without_number(messages):
     (other_frame, "depth is in frame 'depth_optical_frame', the image in 'camera_color_optical_frame'"),
     (without_focal_length, 'camera_info: intrinsics: the focal length fx is 0.0'),
     (of_another_size, 'camera_info is of 1280x240 pixels'),
+    (of_the_depth_camera, "camera_info is in frame 'camera_depth_optical_frame', the image in "
+     "'camera_color_optical_frame': remap `camera_info`"),
     (as_colour, 'depth: '),
     (cut_short, 'depth: data has 100 bytes'),
     (from_the_past, '/depth does not fit the image in time: the nearest stamp is 9'),
@@ -288,11 +302,29 @@ def test_a_region_that_the_mask_only_touches_is_not_handed_over():
     assert _current(regions, 'target', {}) == 0
 
 
-def test_a_lens_that_bends_is_told(graph):
-    bench = Bench(graph)
+def of_a_part(messages):
+    info = messages['camera_info']      # of 1600x1200; the image shows 640x480 of it, two by two
+    info.width, info.height, info.binning_x, info.binning_y = 1600, 1200, 2, 2
+    info.roi = RegionOfInterest(x_offset=300, y_offset=200, width=2 * WIDTH, height=2 * HEIGHT)
+    info.k = [2 * FOCAL, 0.0, 300.0 + WIDTH - 1, 0.0, 2 * FOCAL, 200.0 + HEIGHT - 1, 0.0, 0.0, 1.0]
+
+
+def without_a_frame(messages):
+    messages['camera_info'].header = Header()
+
+
+@pytest.mark.parametrize('change', [of_a_part, without_a_frame])
+def test_what_camera_info_may_say_as_well(bench, change):
+    center = bench.answer('focus/regions_3d', change)[0].detections[1].bbox.center.position
+    np.testing.assert_allclose([center.x, center.y, center.z], bench.scene.center(1), atol=0.012)
+
+
+@pytest.mark.parametrize('rectified', [False, True])
+def test_a_lens_that_bends_is_told_unless_that_is_done(graph, rectified):
+    bench = Bench(graph, rectified=rectified)
 
     def bent(messages):
         messages['camera_info'].d = [-0.3, 0.1, 0.0, 0.0, 0.0]
         messages['camera_info'].distortion_model = 'plumb_bob'
     bench.answer('focus/regions_3d', bent)
-    assert 'image and depth must be rectified' in bench.process.log
+    assert ('image and depth must be rectified' in bench.process.log) is not rectified

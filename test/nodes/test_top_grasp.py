@@ -1,5 +1,6 @@
 """The example planner: a grasp over a thing, and no grasp over or beside what is to be avoided."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from vla_attention.focus.pose import quaternion, rotation
 from vla_attention.ros.clouds import write_cloud, write_pose, write_regions_3d
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = [sys.executable, str(ROOT / 'examples' / 'top_grasp.py')]
+PATH = os.pathsep.join([str(ROOT / 'src'), os.environ.get('PYTHONPATH', '')])
 BOX = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]])       # a camera that looks straight down
 
 
@@ -31,17 +34,26 @@ def thing(role, center, size):
 CUP = thing('target', (0.0, 0.0, 0.65), (0.10, 0.06, 0.10))
 
 
-@pytest.fixture(scope='module')
-def planner(shared_graph):
-    path = os.pathsep.join([str(ROOT / 'src'), os.environ.get('PYTHONPATH', '')])
-    environment = dict(os.environ, ROS_DOMAIN_ID=str(shared_graph.domain), PYTHONPATH=path)
-    process = subprocess.Popen([sys.executable, str(ROOT / 'examples' / 'top_grasp.py')], env=environment)
-    make = shared_graph.node.create_publisher
+@contextlib.contextmanager
+def planning(graph, *arguments):
+    """Run the example and give what :func:`asking` returns."""
+    environment = dict(os.environ, ROS_DOMAIN_ID=str(graph.domain), PYTHONPATH=PATH)
+    process = subprocess.Popen([*EXAMPLE, *arguments], env=environment)
+    try:
+        yield asking(graph)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def asking(graph):
+    """Return a function that sends the example what is seen and returns what it says."""
+    make = graph.node.create_publisher
     publish = [make(PoseStamped, 'focus/target/pose', 5), make(PointCloud2, 'focus/target/points', 5),
                make(Detection3DArray, 'focus/regions_3d', 5)]
-    got = {topic: shared_graph.collect(kind, topic) for topic, kind in
+    got = {topic: graph.collect(kind, topic) for topic, kind in
            (('grasp', PoseStamped), ('grasp/width', Float32), ('grasp/refused', String))}
-    shared_graph.wait(lambda: all(each.get_subscription_count() for each in publish))
+    graph.wait(lambda: all(each.get_subscription_count() for each in publish))
     number = [0]
 
     def plan(topic, *regions):
@@ -55,16 +67,20 @@ def planner(shared_graph):
                     write_cloud(regions[0].points, None, header),
                     write_regions_3d(regions, ids, header)), strict=True):
                 publisher.publish(message)
-            shared_graph.spin(0.1)
+            graph.spin(0.1)
             return got[topic]
-        shared_graph.spin(0.3)      # answers to what an earlier test sent
+        graph.spin(0.3)             # answers to what an earlier test sent
         for messages in got.values():
             messages.clear()
-        shared_graph.wait(answered)
+        graph.wait(answered)
         return got
-    yield plan
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    return plan
+
+
+@pytest.fixture(scope='module')
+def planner(shared_graph):
+    with planning(shared_graph) as plan:
+        yield plan
 
 
 def test_the_hand_comes_down_over_the_shorter_side(planner):
@@ -92,3 +108,16 @@ def test_what_is_too_wide_is_refused(planner):
     got = planner('grasp/refused', wide)
     assert '120 mm are wider than the hand opens, 80 mm' in got['grasp/refused'][-1].data
     assert got['grasp'] == []
+
+
+def test_a_whole_number_of_metres_is_a_number(graph):
+    wide = thing('target', (0.0, 0.0, 0.65), (0.2, 0.12, 0.1))
+    with planning(graph, '--ros-args', '-p', 'opening:=1') as plan:
+        assert plan('grasp/width', wide)['grasp/width'][-1].data == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize('option', ['-h', '--help'])
+def test_help_is_what_the_file_says_of_itself(option):
+    shown = subprocess.run([*EXAMPLE, option], env=dict(os.environ, PYTHONPATH=PATH), capture_output=True,
+                           text=True, timeout=60, check=True)
+    assert 'from the focus topics to a top-down grasp' in shown.stdout and 'opening:=0.1' in shown.stdout

@@ -241,3 +241,12 @@ def test_what_a_lens_does_is_told_in_pixels():
     slight, strong = (lens_shift(matrix, [k1, 0, 0, 0, 0], 'plumb_bob', (640, 480)) for k1 in (-0.01, -0.3))
     assert 0.5 < slight < 3 < 30 < strong
     assert lens_shift(matrix, [0.1, 0.01, 0, 0], 'equidistant', (640, 480)) > 3
+    middle = lens_shift(matrix, [-0.3, 0, 0, 0, 0], 'plumb_bob', (160, 120), (240, 180))
+    assert middle < 3       # a lens bends little around its axis
+
+
+def test_a_part_of_an_image_has_a_camera_of_its_own():
+    depth = np.full((480, 640), 0.8, np.float32)
+    whole = CAMERA.deproject(depth)
+    part = CAMERA.cut((120, 60), (4, 2)).deproject(depth[60:300:2, 120:520:4])
+    np.testing.assert_allclose(part, whole[60:300:2, 120:520:4], atol=1e-6)

@@ -217,7 +217,7 @@ def test_downloads_only_where_that_is_allowed(good, monkeypatch):
 
 def test_without_transformers(folder, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'transformers', None)
-    refuses(r'pip install "vla_attention\[hub\]"', model=str(folder))
+    refuses('pip install "transformers>=5.20,<6" "sentencepiece>=0.2"', model=str(folder))
 
 
 def test_a_backend_can_be_made_after_a_failure(folder, good):

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / 'src' / 'vla_attention'
 # the way of the data; a module may import what stands before it (pixels: of image messages;
 # frames: pictures from folders and videos; threads: of torch)
-STAGES = ('pixels', 'frames', 'threads', 'attention', 'language', 'vision', 'grounding', 'focus', 'moments',
+STAGES = ('timing', 'pixels', 'frames', 'threads', 'attention', 'language', 'vision', 'grounding', 'focus', 'moments',
           'view', 'pipeline', 'stream')
 ENDS = ('serve', 'bag', 'cli', 'ros')
 ROS = {

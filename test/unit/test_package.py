@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
+from vla_attention.grounding.backend import BACKENDS
+
 ROOT = Path(__file__).parents[2]
 SETUP = ast.parse((ROOT / 'setup.py').read_text(encoding='utf-8'))
 MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
@@ -67,10 +69,28 @@ def test_manifest_names_what_the_code_imports():
     assert {KEYS.get(name, name) for name in imported} <= named
 
 
+@pytest.mark.parametrize('distribution, has_torch', [('humble', False), ('jazzy', False), ('kilted', False),
+                                                     ('lyrical', True)])
+def test_rosdep_is_not_asked_for_a_torch_that_ubuntu_does_not_have(distribution, has_torch):
+    package = pytest.importorskip('catkin_pkg.package').parse_package(str(ROOT))
+    package.evaluate_conditions({'ROS_DISTRO': distribution})
+    named = {each.name for each in package.exec_depends if each.evaluated_condition}
+    assert ('python3-torch' in named) is has_torch and 'python3-numpy' in named
+
+
 def test_manifest_names_nothing_twice():
     for tag in ('exec_depend', 'test_depend'):
         names = [each.text for each in MANIFEST.iter(tag)]
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize('file', ['docs/backends.md', 'src/vla_attention/grounding/hub.py',
+                                  'src/vla_attention/cli/bag.py'])
+def test_what_pip_is_told_to_install_are_the_packages_of_an_extra(file):
+    lines = re.findall(r'pip install (".*)', (ROOT / file).read_text(encoding='utf-8'))
+    assert lines
+    extras = {name for names in setup_argument('extras_require').values() for name in names}
+    assert {name for line in lines for name in re.findall(r'"([^"]+)"', line)} <= extras
 
 
 def test_requirements_are_pinned_once():
@@ -145,6 +165,15 @@ def test_launch_arguments_are_described(path):
     for call in declared:
         given = {keyword.arg for keyword in call.keywords}
         assert {'default_value', 'description'} <= given, ast.unparse(call)
+
+
+def test_the_launch_argument_backend_names_every_backend():
+    tree = ast.parse((ROOT / 'launch' / 'attention.launch.py').read_text(encoding='utf-8'))
+    calls = (node for node in ast.walk(tree) if getattr(getattr(node, 'func', None), 'id', '')
+             == 'DeclareLaunchArgument')
+    call = next(call for call in calls if call.args[0].value == 'backend')
+    described = next(ast.literal_eval(each.value) for each in call.keywords if each.arg == 'description')
+    assert not [name for name in BACKENDS if name not in described]
 
 
 @pytest.mark.skipif(importlib.util.find_spec('vision_msgs') is None, reason='vision_msgs is not installed')

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vla_attention.cli.backend import add_backend, make_pipeline
 from vla_attention.cli.common import UsageError, add_command, print_json, progress, read_lines
 from vla_attention.cli.images import read_depth, read_image, write_image
+
+
+class _Question(NamedTuple):
+    image: Path
+    instruction: str
+    depth: Path | None
 
 
 def add(commands: Any) -> None:
@@ -18,12 +24,17 @@ def add(commands: Any) -> None:
   vla-attention ground table.jpg "pick up the red mug left of the laptop" --out out/
   vla-attention ground table.png "컵을 집어줘" --depth depth.png --intrinsics 615 615 320 240
   vla-attention ground --jsonl questions.jsonl      # lines of {"image": ..., "instruction": ...}
+
+"box" and "point" are pixels of the image. With depth, "center" and "size" (metres) and "orientation"
+(quaternion x, y, z, w) are those of the thing's box in space, in the camera's optical frame: z forward,
+x right, y down. Size is along the box's own axes, of which z points away from what the thing stands on.
 """)
     parser.add_argument('image', nargs='?', type=Path, metavar='IMAGE')
     parser.add_argument('instruction', nargs='?', metavar='INSTRUCTION')
     parser.add_argument('--jsonl', type=Path, metavar='FILE',
                         help='many questions, one JSON object a line; one that cannot be answered gets an '
-                             '"error" in its place, and the status is 2 in the end')
+                             '"error" in its place, and the status is 2 in the end; a line may say "depth" '
+                             'too, as --depth does of one image')
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='write the overlay, the maps, and a sheet of all heads and words as PNG')
     parser.add_argument('--depth', type=Path, metavar='FILE',
@@ -36,22 +47,14 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Answer each question with one JSON object, and with pictures where --out is given."""
-    if (options.depth is None) != (options.intrinsics is None):
-        raise UsageError('--depth and --intrinsics go together')
-    if options.jsonl is not None:
-        if options.image is not None:
-            raise UsageError('give IMAGE and INSTRUCTION, or --jsonl, not both')
-        questions = [_question(options.jsonl, number, line)
-                     for number, line in enumerate(read_lines(options.jsonl), 1) if line.strip()]
-    elif options.image is None or options.instruction is None:
-        raise UsageError('give IMAGE and INSTRUCTION, or --jsonl FILE')
-    else:
-        questions = [(options.image, options.instruction)]
+    questions = _questions(options)
+    if any(question.depth is not None for question in questions) != (options.intrinsics is not None):
+        raise UsageError('--intrinsics and depth (--depth, or "depth" in lines of --jsonl) go together')
     pipeline = make_pipeline(options)
     failed = 0
-    for number, (path, text) in enumerate(progress(questions, 'ground', len(questions))):
+    for number, question in enumerate(progress(questions, 'ground', len(questions))):
         try:
-            look = _look(pipeline, path, text, options)
+            look = _look(pipeline, question, options.intrinsics)
         except (UsageError, OSError) as error:
             if options.jsonl is None:
                 raise
@@ -60,35 +63,51 @@ def run(options: argparse.Namespace) -> None:
             continue
         print_json(_answer(look))
         if options.out is not None:
-            stem = path.stem if options.jsonl is None else f'{number:04d}_{path.stem}'
-            _write_look(options.out, stem, read_image(path), look)
+            stem = question.image.stem if options.jsonl is None else f'{number:04d}_{question.image.stem}'
+            _write_look(options.out, stem, read_image(question.image), look)
     if failed:
         raise UsageError(f'{failed} of {len(questions)} questions could not be answered')
 
 
-def _question(source: Path, number: int, line: str) -> tuple[Path, str]:
+def _questions(options: argparse.Namespace) -> list[_Question]:
+    if options.jsonl is None:
+        if options.image is None or options.instruction is None:
+            raise UsageError('give IMAGE and INSTRUCTION, or --jsonl FILE')
+        return [_Question(options.image, options.instruction, options.depth)]
+    if options.image is not None:
+        raise UsageError('give IMAGE and INSTRUCTION, or --jsonl, not both')
+    if options.depth is not None:
+        raise UsageError('--depth is of one IMAGE; lines of --jsonl say "depth" each')
+    return [_question(options.jsonl, number, line)
+            for number, line in enumerate(read_lines(options.jsonl), 1) if line.strip()]
+
+
+def _question(source: Path, number: int, line: str) -> _Question:
     try:
         data = json.loads(line)
         if not isinstance(data['instruction'], str):
             raise TypeError
-        return Path(data['image']), data['instruction']
+        depth = data.get('depth')
+        return _Question(Path(data['image']), data['instruction'], None if depth is None else Path(depth))
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(f'{source}, line {number}: not {{"image": ..., "instruction": ...}}') from error
+        raise UsageError(f'{source}, line {number}: not {{"image": ..., "instruction": ...}} or '
+                         '{"image": ..., "instruction": ..., "depth": ...}') from error
 
 
-def _look(pipeline: Any, path: Path, text: str, options: argparse.Namespace) -> Any:
-    image = read_image(path)
+def _look(pipeline: Any, question: _Question, intrinsics: list[float]) -> Any:
+    image = read_image(question.image)
     try:
-        look = pipeline.look(image, pipeline.instruct(text))
+        look = pipeline.look(image, pipeline.instruct(question.instruction))
     except ValueError as error:     # too small to look at
-        raise UsageError(f'{path}: {error}') from error
-    if options.depth is None:
+        raise UsageError(f'{question.image}: {error}') from error
+    if question.depth is None:
         return look
     from vla_attention.focus import Intrinsics
+    depth = read_depth(question.depth)
     try:
-        return pipeline.lift(look, image, read_depth(options.depth), Intrinsics(*options.intrinsics))
+        return pipeline.lift(look, image, depth, Intrinsics(*intrinsics))
     except ValueError as error:
-        raise UsageError(f'{options.depth}: {error}') from error
+        raise UsageError(f'{question.depth}: {error}') from error
 
 
 def _nothing() -> dict[str, Any]:
@@ -103,8 +122,8 @@ def _answer(look: Any) -> dict[str, Any]:
                  'box': [round(float(value), 1) for value in region.box],
                  'point': [round(float(value), 1) for value in region.point]}
         if region.center is not None:
-            found['center'] = [round(float(value), 4) for value in region.center]
-            found['size'] = [round(float(value), 4) for value in region.size]
+            found |= {name: [round(float(value), 4) for value in getattr(region, name)]
+                      for name in ('center', 'size', 'orientation')}
         elif region.no_3d:
             found['no_3d'] = region.no_3d
         answer[region.role].append(found)

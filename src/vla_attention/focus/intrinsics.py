@@ -62,20 +62,31 @@ class Intrinsics:
 
     def thinned(self, step: int) -> Intrinsics:
         """Return the camera of the image that has every ``step``-th pixel of every ``step``-th row."""
-        return Intrinsics(self.fx / step, self.fy / step, self.cx / step, self.cy / step)
+        return self.cut((0, 0), (step, step))
+
+    def cut(self, corner: tuple[int, int], binning: tuple[int, int]) -> Intrinsics:
+        """Return the camera of a part of the image: ``roi`` and ``binning`` of a CameraInfo (REP 104).
+
+        :param corner: column and row of the image where the part begins.
+        :param binning: columns and rows of the image that become one of the part's.
+        """
+        return Intrinsics(self.fx / binning[0], self.fy / binning[1],
+                          (self.cx - corner[0]) / binning[0], (self.cy - corner[1]) / binning[1])
 
 
-def lens_shift(k: Sequence[float], d: Sequence[float], model: str, size: tuple[int, int]) -> float:
+def lens_shift(k: Sequence[float], d: Sequence[float], model: str, size: tuple[int, int],
+               corner: tuple[int, int] = (0, 0)) -> float:
     """Return by how many pixels a lens moves the border of the raw image, at most; 0 where nothing is said.
 
     :param k: the 3x3 matrix of a sensor_msgs/CameraInfo, row by row; ``d`` and ``model`` its distortion.
-    :param size: width and height of the image.
+    :param size: width and height of what the image shows, in pixels of the full resolution that ``k`` is of.
+    :param corner: column and row where that begins.
     """
     matrix, lens = np.array(k, float).reshape(3, 3), np.array(d, float)
     if not (lens.any() and np.isfinite(lens).all() and np.isfinite(matrix).all() and matrix[0, 0] > 0):
         return 0.0
     x, y = np.meshgrid(np.linspace(0, size[0], 9), np.linspace(0, size[1], 9))
-    seen = np.stack([x, y], -1).reshape(-1, 1, 2)
+    seen = np.stack([x + corner[0], y + corner[1]], -1).reshape(-1, 1, 2)
     try:
         if model == 'equidistant':
             straight = cv2.fisheye.undistortPoints(seen, matrix, lens, P=matrix)

@@ -83,8 +83,8 @@ def import_transformers() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise BackendError('the hub backends need transformers: pip install "vla_attention[hub]" '
-                           f'({error})') from error
+        raise BackendError('the hub backends need transformers: '
+                           f'pip install "transformers>=5.20,<6" "sentencepiece>=0.2" ({error})') from error
     return transformers
 
 

@@ -41,6 +41,7 @@ SHIFTED = 3.0       # pixels by which a lens may move the border before that is 
 HANDED = ('target', 'destination')      # the roles that a planner is handed points and a pose for
 REGISTERED = ('remap `depth` to the depth that is registered to the image (aligned_depth_to_color of a '
               'RealSense, depth_registered of others)')
+OTHER_CAMERA = 'remap `camera_info` to that of the image'
 
 SETTINGS = (
     IMAGE_TRANSPORT,
@@ -50,6 +51,8 @@ SETTINGS = (
             'image, which come later by the time that grounding takes.', low=0.1, high=60.0),
     Setting('slop', 0.02, 'Seconds by which the stamp of depth may differ from that of the image; half the '
             'period in which depth comes is the limit in any case.', low=0.0, high=1.0),
+    Setting('rectified', False, 'Image and depth are rectified, though `d` of `camera_info` is still that of '
+            'the raw image, as image_proc leaves it; false: such a `d` is warned of.'),
     Setting('target_frame', '', 'Frame for boxes, points and poses, through tf2 at the stamp of the image; '
             'empty: that of the camera.'),
     Setting('transform_timeout', 0.05, 'Seconds to wait for a transform whose newest is a little older than '
@@ -101,6 +104,7 @@ class FocusNode(PerceptionNode):
     def activate(self) -> None:
         """Take regions, outlines, depth, camera and colour."""
         self._info: CameraInfo | None = None
+        self._lens: tuple[float, ...] = ()      # the distortion that was told last
         self._lift_worker = self.worker(self._work)
         self._colour_stream = ColourStream(self, self._put,
                                            compressed=self.parameters['image_transport'] == 'compressed')
@@ -168,17 +172,20 @@ class FocusNode(PerceptionNode):
 
     def _take_info(self, message: CameraInfo) -> None:
         self.health.came('camera_info')
-        if self._info is None or list(self._info.d) != list(message.d):
-            self._tell_lens(message)
-        self._info = message
+        lens = () if self.parameters['rectified'] else tuple(message.d)
+        if self._info is None or self._lens != lens:
+            self._tell_lens(message, lens)
+        self._info, self._lens = message, lens
 
-    def _tell_lens(self, info: CameraInfo) -> None:
-        shift = lens_shift(info.k, info.d, info.distortion_model, (info.width, info.height))
+    def _tell_lens(self, info: CameraInfo, lens: tuple[float, ...]) -> None:
+        corner, size, binning = _part(info)
+        shift = lens_shift(info.k, lens, info.distortion_model, size, corner) / min(binning)
         self.health.fact('lens moves the border by (pixels)', f'{shift:.1f}')
         if shift > SHIFTED:
             self.get_logger().warning(
                 f'{self.resolve_topic_name("camera_info")}: the lens moves the border of raw images by '
-                f'{shift:.0f} pixels; image and depth must be rectified (image_proc), or points lie beside')
+                f'{shift:.0f} pixels; image and depth must be rectified (image_proc), or points lie beside; '
+                'where they are, set the parameter rectified')
 
     def _taker(self, topic: str) -> Callable[[Image], None]:
         def take(message: Image) -> None:
@@ -256,18 +263,23 @@ class FocusNode(PerceptionNode):
             if outline is not None and (outline.width, outline.height) != (width, height):
                 raise RefusedError('depth', f'{name} is {width}x{height}, the image '
                                    f'{outline.width}x{outline.height}: {REGISTERED}')
-        intrinsics = self._intrinsics(info, width, height)
+        intrinsics = self._intrinsics(info, header.frame_id, (width, height))
         regions = _with_outlines(array, match, (height, width))
         return _Frame(header, regions, [each.id for each in array.detections], depth, intrinsics, info,
                       self._colour(header, depth.shape))
 
-    def _intrinsics(self, info: CameraInfo, width: int, height: int) -> Intrinsics:
+    def _intrinsics(self, info: CameraInfo, frame: str, size: tuple[int, int]) -> Intrinsics:
         topic = self.resolve_topic_name('camera_info')
-        if (info.width, info.height) not in ((width, height), (0, 0)):
-            raise RefusedError('camera_info', f'{topic} is of {info.width}x{info.height} pixels, depth of '
-                          f'{width}x{height}: remap `camera_info` to that of the image')
+        if info.header.frame_id and frame and info.header.frame_id != frame:
+            raise RefusedError('camera_info', f'{topic} is in frame {info.header.frame_id!r}, the image in '
+                               f'{frame!r}: {OTHER_CAMERA}')
+        corner, part, binning = _part(info)
+        shown = part[0] // binning[0], part[1] // binning[1]
+        if shown not in (size, (0, 0)):
+            raise RefusedError('camera_info', f'{topic} is of {shown[0]}x{shown[1]} pixels, depth of '
+                               f'{size[0]}x{size[1]}: {OTHER_CAMERA}')
         try:
-            return read_intrinsics(info)
+            return read_intrinsics(info).cut(corner, binning)
         except ValueError as error:
             raise RefusedError('camera_info', f'{topic}: {error}') from error
 
@@ -378,6 +390,13 @@ def _current(regions: Sequence[FocusRegion], role: str, match: dict[str, Any]) -
         own = [index for index in own if 2 * np.count_nonzero(shown & masks[index])
                > np.count_nonzero(masks[index])]
     return max(own, key=lambda index: regions[index].score, default=None)
+
+
+def _part(info: CameraInfo) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Return which part of the full resolution an image shows (REP 104): its corner, size, and binning."""
+    roi = info.roi      # all zeros: the whole
+    return ((roi.x_offset, roi.y_offset), (roi.width or info.width, roi.height or info.height),
+            (max(info.binning_x, 1), max(info.binning_y, 1)))
 
 
 def _nanoseconds(header: Header) -> int:
