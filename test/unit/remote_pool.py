@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import numpy as np
 import uvicorn
 
 from vla_attention.grounding import AttentionMaps
 from vla_attention.grounding.attention_maps import HEADS
+from vla_attention.grounding.remote import RemoteBackend
+from vla_attention.grounding.remote_breaker import CircuitBreaker
+from vla_attention.grounding.remote_protocol import GROUND_PATH
 from vla_attention.serve.settings import Settings
 from vla_attention.serve.single import make_app
 
@@ -71,3 +78,67 @@ def pool(backend, port: int = 0, *, token: str = '', **settings):
         server.should_exit = server.force_exit = True
         thread.join(30)
         assert not thread.is_alive()
+
+
+class Replies:
+    """A server of any status and bytes, which are no pool's: set ``reply``, count ``asked``."""
+
+    def __init__(self, reply: tuple[int, bytes]) -> None:
+        self.reply = reply
+        self.asked = 0
+        replies = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers['Content-Length']))
+                replies.asked += 1
+                status, body = replies.reply
+                self.send_response(status)
+                self.send_header('Content-Length', str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f'http://127.0.0.1:{self._server.server_port}'
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(30)
+
+
+def remote(url: str, **options) -> RemoteBackend:
+    """Return a backend that asks there, and probes soon."""
+    options = {'timeout': 5.0, 'fallback': FakeBackend('local'),
+               'breaker': CircuitBreaker(failures=2, first_wait=0.01, longest_wait=0.02), **options}
+    return RemoteBackend(url, **options)
+
+
+def until(condition, seconds: float = 30.0):
+    """Wait for a condition of another thread."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@contextmanager
+def stopped_upload(url: str, sent: bytes = b'x' * 1000):
+    """Begin to send a question, and stop in the middle; the server waits for the rest."""
+    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=30) as connection:
+        connection.sendall(f'POST {GROUND_PATH} HTTP/1.1\r\nHost: pool\r\nContent-Length: 90000\r\n'
+                           'Expect: 100-continue\r\n\r\n'.encode())
+        assert connection.recv(1000).startswith(b'HTTP/1.1 100'), 'it is being read from now on'
+        connection.sendall(sent)
+        yield connection

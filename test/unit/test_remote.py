@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from safetensors.numpy import save
 
 pytest.importorskip('uvicorn', reason='the extra [serve] is not installed')
 
-from remote_pool import FakeBackend, pool
+from remote_pool import FakeBackend, pool, remote, until
 
 from vla_attention.grounding import BackendError, make_backend
 from vla_attention.grounding.remote import TOKEN, RemoteBackend
@@ -37,20 +36,6 @@ from vla_attention.grounding.remote_protocol import (
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
 PHRASES = ('cup', '빨간 접시')
 LIMITS = Limits()
-
-
-def until(condition, seconds: float = 30.0):
-    """Wait for a condition of another thread."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def remote(url: str, **options) -> RemoteBackend:
-    options = {'timeout': 5.0, 'fallback': FakeBackend('local'),
-               'breaker': CircuitBreaker(failures=2, first_wait=0.01, longest_wait=0.02), **options}
-    return RemoteBackend(url, **options)
 
 
 # ---- what goes over the network
@@ -126,6 +111,8 @@ def read_jpeg_of(image: np.ndarray) -> bytes:
     (question(phrases='[]'), '0 phrases'),
     (question(phrases='{'), 'no list'),
     (question(phrases='[1]'), 'no list'),
+    (question(phrases='[' * 100000), 'nested too deeply'),
+    (question(phrases='[{"text": "\\ud800", "language": "en"}]'), 'surrogates'),
     (question(phrases=json.dumps([{'text': 'x' * 2001, 'language': 'en'}])), '1 to 2000 characters'),
     (question(phrases=json.dumps([{'text': 'x', 'language': 'fr'}])), "language is 'fr'"),
     (question(phrases=json.dumps([{'text': 'x', 'language': 'en'}] * 33)), '33 phrases'),

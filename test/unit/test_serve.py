@@ -18,12 +18,14 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save
 
 pytest.importorskip('uvicorn', reason='the extra [serve] is not installed')
 
-from remote_pool import FakeBackend, pool
+from remote_pool import FakeBackend, pool, stopped_upload, until
 
 from vla_attention.cli import main
+from vla_attention.grounding.remote import TOKEN
 from vla_attention.grounding.remote_link import Link, RemoteError
 from vla_attention.grounding.remote_protocol import (
     GROUND_PATH,
@@ -187,6 +189,72 @@ def test_a_robot_that_hangs_up_does_no_harm():
         assert ask(url, 'cup').maps.phrases == ('cup',)
 
 
+def test_a_robot_that_stops_in_the_middle_takes_nobodys_place():
+    with pool(FakeBackend(), waiting=1) as url, stopped_upload(url), stopped_upload(url):
+        assert ask(url, 'cup').maps.phrases == ('cup',)
+
+
+def test_a_question_that_does_not_come_to_its_end_is_refused(monkeypatch):
+    monkeypatch.setattr('vla_attention.serve.service.BODY_SECONDS', 1.0)
+    with pool(FakeBackend()) as url, stopped_upload(url) as connection:
+        response = b''.join(iter(lambda: connection.recv(1000), b''))      # till the pool hangs up
+        assert response.startswith(b'HTTP/1.1 408') and b'did not come within 1 s' in response
+
+
+def test_questions_on_their_way_have_a_bound_together(monkeypatch):
+    whole = len(write_question(('cup',), IMAGE, 60))
+    monkeypatch.setattr('vla_attention.serve.service.MOST_COMING', whole + 500)
+
+    def reason() -> str:
+        try:
+            ask(url, 'cup')
+        except RemoteError as error:
+            return str(error)
+        return ''
+
+    with pool(FakeBackend()) as url:
+        with stopped_upload(url, b'x' * 1000):
+            until(lambda: 'on their way already' in reason())
+        until(lambda: not reason())
+
+
+def test_what_is_nested_too_deeply_is_refused():
+    texts = {'protocol': '1', 'patience': '1', 'phrases': '[' * 100000}
+    with pool(FakeBackend()) as url:
+        status, reason = status_of(url, 'POST', GROUND_PATH, save({'image': IMAGE}, texts))
+        assert status == 400 and 'nested too deeply' in reason
+
+
+def test_a_refusal_is_short_whatever_was_asked():
+    texts = {'protocol': 'x' * 100000, 'patience': '1', 'phrases': '[]'}
+    with pool(FakeBackend()) as url:
+        status, reason = status_of(url, 'POST', GROUND_PATH, save({'image': IMAGE}, texts))
+        assert status == 400 and 'protocol is' in reason and len(reason) <= 200
+
+
+SERVE = """
+import sys
+from remote_pool import FakeBackend
+from vla_attention.serve import service, single
+from vla_attention.serve.settings import Settings
+service.BODY_SECONDS, single.ENDING = 600, 1
+single.run(FakeBackend(), Settings(), '127.0.0.1', int(sys.argv[1]))
+"""
+
+
+def test_the_service_ends_though_a_robot_has_stopped_in_the_middle():
+    url = free_url()
+    process = subprocess.Popen([sys.executable, '-c', SERVE, url.rpartition(':')[2]],
+                               cwd=Path(__file__).parent)
+    try:
+        until_healthy(url, process)
+        with stopped_upload(url):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+
+
 # ---- settings and command
 
 
@@ -210,6 +278,15 @@ def test_bad_settings_are_named(given, says):
 def test_the_command_refuses_what_it_cannot_do(capsys, arguments, says):
     assert main(['serve', *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('engine', ['single', 'ray'])
+def test_the_command_refuses_a_token_that_no_header_can_have(monkeypatch, capsys, engine):
+    monkeypatch.setenv(TOKEN, 's3cr3t\nof the fleet')
+    monkeypatch.setattr('vla_attention.cli.serve.find_spec', lambda name: name)     # as if Ray were there
+    assert main(['serve', '--engine', engine]) == 2
+    said = capsys.readouterr().err
+    assert 'printable ASCII' in said and 's3cr3t' not in said
 
 
 def test_no_thread_is_left_behind():
@@ -239,8 +316,7 @@ def test_the_config_file_has_settings_that_there_are():
 
 def test_robots_share_a_pool_on_ray():
     pytest.importorskip('ray', reason='Ray (extra [serve]) is not installed')
-    with socket.create_server(('127.0.0.1', 0)) as free:
-        url = f'http://127.0.0.1:{free.getsockname()[1]}'
+    url = free_url()
     process = subprocess.Popen([sys.executable, '-m', 'vla_attention.cli', 'serve', '--engine', 'ray',
                                 '--port', url.rpartition(':')[2], '--cpus', '0.5', '--batch-wait', '500'])
     try:
@@ -252,6 +328,11 @@ def test_robots_share_a_pool_on_ray():
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(120) in (0, 130)
+
+
+def free_url() -> str:
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        return f'http://127.0.0.1:{free.getsockname()[1]}'
 
 
 def until_healthy(url: str, process: subprocess.Popen) -> None:

@@ -75,25 +75,29 @@ def run(options: argparse.Namespace) -> None:
     given = {'backend': options.backend, 'options': {**backend_options(options), **further},
              'batch': options.batch, 'batch_wait': options.batch_wait / 1e3, 'waiting': options.waiting,
              'megabytes': options.megabytes}
+    from vla_attention.grounding.remote_link import TOKEN, clean_token
     from vla_attention.serve.settings import Settings
     try:
         settings = Settings.of(given)
+        token = clean_token(os.environ.get(TOKEN, ''))
     except ValueError as error:
         raise UsageError(str(error)) from error
     where = f'http://{options.host}:{options.port}'
     if engine == 'single':
         backend = make_chosen(options, **further)
         print(f'{backend.name} on {backend.device} at {where}', file=sys.stderr)
-        from vla_attention.grounding.remote import TOKEN
         from vla_attention.serve import single
-        single.run(backend, settings, options.host, options.port, token=os.environ.get(TOKEN, ''))
+        single.run(backend, settings, options.host, options.port, token=token)
         return
-    if 'RAY_ADDRESS' not in os.environ:
+    if not os.environ.get('RAY_ADDRESS'):
         make_chosen(options, **further)     # as replicas will: what is wrong is told in one line, at once
+        print(f'{options.backend} on Ray at {where}', file=sys.stderr)
+    else:
+        print(f'{options.backend} on the Ray cluster of RAY_ADDRESS; where Serve does not run there yet, at '
+              f'{where}', file=sys.stderr)
     from vla_attention.serve import pool
-    print(f'{options.backend} on Ray at {where}', file=sys.stderr)
     try:
         pool.run(given, options.host, options.port, replicas=(options.replicas, most), cpus=options.cpus,
-                 gpus=options.gpus)
+                 gpus=options.gpus, token=token)
     except RuntimeError as error:
         raise UsageError(f'the pool did not start: {error}') from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -16,18 +17,17 @@ import numpy as np
 from vla_attention.grounding.attention_maps import AttentionMaps
 from vla_attention.grounding.backend import BackendError, GroundingBackend, make_backend
 from vla_attention.grounding.remote_breaker import CircuitBreaker
-from vla_attention.grounding.remote_link import Link, RemoteError
+from vla_attention.grounding.remote_link import TOKEN, Link, QuestionError, RemoteError, printable
 from vla_attention.grounding.remote_protocol import (
     GROUND_PATH,
     TYPE,
     Answer,
-    ProtocolError,
     read_answer,
     write_question,
 )
 from vla_attention.vision.image import check_image
 
-TOKEN = 'VLA_ATTENTION_TOKEN'   # environment variable: parameters of a node are for all to read
+RECENT = 20     # frames that the pool was asked for last; trouble is told when it missed more than half
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class RemoteBackend:
     A frame that gets no answer in time is answered by the fall-back, and is not sent again: the next frame is
     fresher. After three such frames in a row all are answered by the fall-back at once, while probes with the
     freshest frame go out in the background; the first that is answered turns the stream back to the pool.
+    A question that the pool refuses is answered by the fall-back too, but says nothing about the next one.
     Phrases go along with each frame and are encoded for the fall-back when they come, so an instruction holds
     wherever the next frame is answered.
     """
@@ -82,13 +83,14 @@ class RemoteBackend:
         self.weights = getattr(self.fallback, 'weights', '')
         self._breaker = breaker if breaker is not None else CircuitBreaker()
         self._lock = threading.Lock()
-        self._freshest: tuple[np.ndarray, RemotePhrases] | None = None
+        self._freshest: tuple[np.ndarray, RemotePhrases]    # set before the first probe
         self._prober: threading.Thread | None = None
         self._closing = threading.Event()
-        self._about: dict[str, str] = {}
         self._last = 'nobody yet'
         self._counts = {'remote': 0, 'fallback': 0}
         self._trips: deque[float] = deque(maxlen=100)
+        self._missed: deque[str] = deque(maxlen=RECENT)     # why, '' for an answer
+        self._refusal = ''
 
     def encode(self, phrases: Sequence[str]) -> RemotePhrases:
         """Keep P phrases for the pool, and encode them for the fall-back."""
@@ -108,14 +110,15 @@ class RemoteBackend:
             try:
                 answer = self._ask(self._link, image, encoded)
             except RemoteError as error:
-                if self._breaker.failed(str(error)):
-                    self._probe_from_now_on()
+                self._note_asked(error)
             else:
-                self._breaker.succeeded()
+                self._note_asked(None)
                 self._note('remote', answer.about, perf_counter() - began)
                 return answer.maps
         with self._lock:
             self._freshest = (image, encoded)
+        if not self._breaker.closed:
+            self._keep_probing()
         maps = self.fallback.attend(image, encoded.local)
         self._note('fallback')
         return maps
@@ -131,8 +134,18 @@ class RemoteBackend:
 
     def trouble(self) -> str:
         """Return what is wrong with the pool, '' while it answers."""
-        reason = self._breaker.reason
-        return f'the pool is away ({reason}); {self.fallback.name} answers' if reason else ''
+        with self._lock:
+            refusal, asked = self._refusal, len(self._missed)
+            missed = [reason for reason in self._missed if reason]
+        away = self._breaker.reason
+        if away:
+            return f'the pool is away ({away}); {self.fallback.name} answers'
+        if refusal:
+            return f'the pool does not take this question ({refusal}); {self.fallback.name} answers'
+        if 2 * len(missed) > RECENT:
+            return (f'the pool did not answer {len(missed)} of the last {asked} frames ({missed[-1]}); '
+                    f'{self.fallback.name} did')
+        return ''
 
     def close(self) -> None:
         """Stop probing and let go of the connections."""
@@ -143,38 +156,61 @@ class RemoteBackend:
         self._probe_link.close()
 
     def _ask(self, link: Link, image: np.ndarray, encoded: RemotePhrases) -> Answer:
-        began = perf_counter()
-        body = write_question(encoded.texts, image, self.timeout, jpeg_quality=self.jpeg_quality)
-        data = link.post(GROUND_PATH, body, TYPE, self.timeout - (perf_counter() - began))
+        """Return the pool's answer, and tell the breaker how it went.
+
+        :raises RemoteError: there is none that makes sense, for whatever reason.
+        """
         try:
+            answer = self._exchange(link, image, encoded)
+        except QuestionError:       # the next one may be taken
+            self._breaker.succeeded()
+            raise
+        except RemoteError as error:
+            self._breaker.failed(str(error))
+            raise
+        self._breaker.succeeded()
+        return answer
+
+    def _exchange(self, link: Link, image: np.ndarray, encoded: RemotePhrases) -> Answer:
+        began = perf_counter()
+        try:
+            body = write_question(encoded.texts, image, self.timeout, jpeg_quality=self.jpeg_quality)
+            data = link.post(GROUND_PATH, body, TYPE, self.timeout - (perf_counter() - began))
             return read_answer(data, encoded.texts, (image.shape[1], image.shape[0]))
-        except ProtocolError as error:
-            raise RemoteError(f'{link.url}: {error}') from error
+        except RemoteError:
+            raise
+        except UnicodeEncodeError as error:
+            raise QuestionError(f'it cannot be sent: {error}') from error
+        except Exception as error:      # nothing that a pool sends may stop the robot
+            raise RemoteError(f'{link.url}: {str(error) or type(error).__name__}') from error
+
+    def _note_asked(self, error: RemoteError | None) -> None:
+        with self._lock:
+            self._missed.append(str(error) if error else '')
+            self._refusal = str(error) if isinstance(error, QuestionError) else ''
 
     def _note(self, who: str, about: dict[str, str] | None = None, seconds: float | None = None) -> None:
         with self._lock:
             self._counts[who] += 1
             if about is not None and seconds is not None:
                 self._trips.append(seconds)
-                self._last = (f'{about.get("backend", "?")} on {about.get("device", "?")} '
-                              f'at {self.device}')
+                backend, device = (printable(about.get(name, '?')) for name in ('backend', 'device'))
+                self._last = f'{backend} on {device} at {self.device}'
             else:
                 self._last = f'{self.fallback.name} on {self.fallback.device} (fall-back)'
 
-    def _probe_from_now_on(self) -> None:
-        self._prober = threading.Thread(target=self._probe, name='remote-probe', daemon=True)
-        self._prober.start()
+    def _keep_probing(self) -> None:
+        if self._prober is None or not self._prober.is_alive():
+            prober = threading.Thread(target=self._probe, name='remote-probe', daemon=True)
+            with contextlib.suppress(RuntimeError):     # no thread to be had: the next frame tries again
+                prober.start()
+                self._prober = prober
 
     def _probe(self) -> None:
         while not self._closing.wait(self._breaker.wait):
             with self._lock:
                 frame = self._freshest
-            if frame is None:
-                continue
-            try:
+            with contextlib.suppress(RemoteError):      # the breaker knows
                 self._ask(self._probe_link, *frame)
-            except RemoteError as error:
-                self._breaker.failed(str(error))
-            else:
-                self._breaker.succeeded()
+            if self._breaker.closed:
                 return

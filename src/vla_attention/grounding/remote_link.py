@@ -13,12 +13,39 @@ import time
 import zlib
 from urllib.parse import urlsplit
 
+TOKEN = 'VLA_ATTENTION_TOKEN'   # environment variable: parameters of a node are for all to read
 MOST_BYTES = 64 * 2**20     # of an answer, unpacked: maps of 32 phrases are a tenth of it
+MOST_TEXT = 200             # characters of a text of the pool that are shown
 ENDING = 0.1                # seconds that a request that was given up may take to end; 1 ms as a rule
+_OF_THE_QUESTION = (400, 413, 422)      # statuses that another question need not get
 
 
 class RemoteError(RuntimeError):
-    """No answer from the pool; the message says why."""
+    """No answer from the pool; the message says why, as :func:`printable` text."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(printable(reason))
+
+
+class QuestionError(RemoteError):
+    """The pool is there, but does not take this question; the message says why."""
+
+
+def printable(text: str) -> str:
+    """Return what a stranger wrote as it may be shown: printable, of :data:`MOST_TEXT` characters at most."""
+    shown = text if len(text) <= MOST_TEXT else text[:MOST_TEXT - 1] + '…'
+    return ''.join(letter if letter.isprintable() else ' ' for letter in shown)
+
+
+def clean_token(token: str) -> str:
+    """Return a token as it goes into a header: without the white space around it, which no header keeps.
+
+    :raises ValueError: it has other characters than printable ASCII; the message does not show it.
+    """
+    token = token.strip()
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError(f'the token ({TOKEN}) must have printable ASCII characters alone')
+    return token
 
 
 class Link:
@@ -33,17 +60,18 @@ class Link:
 
         :param url: http:// or https://, host, perhaps port and path.
         :param token: sent as a bearer token where it is not empty.
-        :raises ValueError: it is no such URL.
+        :raises ValueError: it is no such URL, or no such token.
         """
         parts = urlsplit(url)
         if parts.scheme not in ('http', 'https') or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f'{url!r} is no URL like http://host:8000')
         if parts.username or parts.password:
-            raise ValueError('a URL must not carry a password; set VLA_ATTENTION_TOKEN')
+            raise ValueError(f'a URL must not carry a password; set {TOKEN}')
         self.url = url.rstrip('/')
         self._host, self._port = parts.hostname, parts.port
         self._path = parts.path.rstrip('/')
         self._tls = ssl.create_default_context() if parts.scheme == 'https' else None
+        token = clean_token(token)
         self._headers = {'Authorization': f'Bearer {token}'} if token else {}
         self._connection: http.client.HTTPConnection | None = None
         self._late: threading.Thread | None = None      # of a request that was given up
@@ -52,6 +80,7 @@ class Link:
         """Send bytes and return the bytes that come back with status 200.
 
         :param timeout: seconds from now in which it returns or raises, whatever the network does.
+        :raises QuestionError: the other side refuses these bytes, and would perhaps take others.
         :raises RemoteError: nothing came in time, or something else than an answer.
         """
         deadline = time.monotonic() + timeout
@@ -71,7 +100,7 @@ class Link:
             self._connection = None
             raise RemoteError(f'{self.url}: no answer in time')
         if exchange.error is not None:
-            raise RemoteError(f'{self.url}: {exchange.error}')
+            raise exchange.kind(f'{self.url}: {exchange.error}')
         self._connection = exchange.connection
         return exchange.answer
 
@@ -94,6 +123,7 @@ class _Exchange:
         self.connection = link._connection
         self.answer = b''
         self.error: str | None = None
+        self.kind: type[RemoteError] = RemoteError
 
     def run(self) -> None:
         kept_alive = self.connection is not None
@@ -107,10 +137,10 @@ class _Exchange:
                 self._drop()
                 self.answer = self._exchange()
         except RemoteError as error:
-            self.error = str(error)
+            self.error, self.kind = str(error), type(error)
         except TimeoutError:
             self.error = 'no answer in time'
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except Exception as error:      # a thread that dies tells nobody
             self.error = str(error) or type(error).__name__
         if self.error is not None:
             self._drop()
@@ -141,7 +171,8 @@ class _Exchange:
             if response.headers.get('Content-Encoding') == 'gzip':
                 data = _unpack(data)
             if response.status != 200:
-                raise RemoteError(f'status {response.status}: {_reason(data)}')
+                kind = QuestionError if response.status in _OF_THE_QUESTION else RemoteError
+                raise kind(f'status {response.status}: {_reason(data)}')
             return data
 
     def _drop(self) -> None:
@@ -170,5 +201,5 @@ def _reason(data: bytes) -> str:
     text = data[:2000].decode('utf-8', 'replace')
     try:
         return str(json.loads(text)['error'])
-    except (ValueError, KeyError, TypeError):
-        return text[:200]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return text

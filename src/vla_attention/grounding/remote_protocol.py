@@ -19,8 +19,8 @@ import safetensors
 from PIL import Image, UnidentifiedImageError
 from safetensors.numpy import save
 
-from vla_attention.grounding.attention_maps import AttentionMaps
-from vla_attention.vision.image import check_image
+from vla_attention.grounding.attention_maps import HEADS, AttentionMaps
+from vla_attention.vision.image import LONGEST, check_image
 
 PROTOCOL = '1'      # changes when old and new no longer understand each other
 GROUND_PATH = '/v1/ground'
@@ -75,7 +75,7 @@ def write_question(phrases: Sequence[str], image: np.ndarray, patience: float, *
     :param image: (H, W, 3) uint8 RGB.
     :param patience: seconds for which the answer is of use.
     :param jpeg_quality: 1 to 100; 0 sends the pixels as they are.
-    :raises ValueError: the image is of another shape or dtype.
+    :raises ValueError: the image is of another shape or dtype, or UTF-8 cannot carry a phrase.
     """
     check_image(image)
     pixels = np.ascontiguousarray(image)
@@ -142,37 +142,55 @@ def read_answer(data: bytes, phrases: Sequence[str], size: tuple[int, int]) -> A
 
     :param phrases: what was asked; an answer to anything else is refused.
     :param size: (width, height) of the picture that was sent.
-    :raises ProtocolError: it is no answer, or one to another question.
+    :raises ProtocolError: it is no answer, one to another question, or one that makes no sense: a head of
+        :data:`HEADS` is missing, arrays do not fit each other or are larger than the picture, a presence or a
+        box is no number.
     """
     arrays, texts = _read(data)
-    count = len(phrases)
     try:
-        said = json.loads(texts['answer'])
-        answered, about = tuple(said['phrases']), dict(said['about'])
+        said = _read_json(texts['answer'])
+        answered, image_size = tuple(said['phrases']), tuple(said['image_size'])
+        about = {str(name): str(value) for name, value in dict(said['about']).items()}
         word_texts = tuple(tuple(str(word) for word in words) for words in said['word_texts'])
-        image_size = tuple(said['image_size'])
-        maps, presence = _from_bytes(arrays['maps']), arrays['presence']
-    except (KeyError, TypeError, ValueError) as error:
+        maps, presence = arrays['maps'], arrays['presence']
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f'no answer: {type(error).__name__} {error}') from error
     if answered != tuple(phrases) or image_size != tuple(size):
         raise ProtocolError(f'the answer is to {answered} in {image_size}, not to {tuple(phrases)} in {size}')
-    heads = {name.partition('/')[2]: _from_bytes(array) for name, array in arrays.items()
-             if name.startswith('head/')}
-    masks = _from_bytes(arrays['masks']) if 'masks' in arrays else None
-    words = tuple(map(_from_bytes, _series(arrays, 'words')))
-    boxes = tuple(_series(arrays, 'boxes'))
-    grid = maps.shape[1:]
-    if not (maps.ndim == 3 and len(maps) == count and presence.shape == (count,)
-            and all(head.shape == maps.shape for head in heads.values())
-            and (masks is None or (masks.ndim == 3 and len(masks) == count))
-            and len(words) in (0, count) and all(each.ndim == 3 and each.shape[1:] == grid for each in words)
-            and [len(each) for each in word_texts] == [len(each) for each in words]
-            and len(boxes) in (0, count) and all(each.ndim == 2 and each.shape[1] == 5 for each in boxes)):
-        raise ProtocolError(f'the arrays of the answer do not fit {count} phrases: '
+    answer = AttentionMaps(
+        answered, _from_bytes(maps), _finite(presence), (size[0], size[1]),
+        heads={name.partition('/')[2]: _from_bytes(array) for name, array in arrays.items()
+               if name.startswith('head/')},
+        words=tuple(map(_from_bytes, _series(arrays, 'words'))), word_texts=word_texts,
+        masks=_from_bytes(arrays['masks']) if 'masks' in arrays else None,
+        boxes=tuple(map(_finite, _series(arrays, 'boxes'))))
+    if not (_fit(answer) and _have_size(answer)):
+        raise ProtocolError(f'the arrays of the answer do not fit {len(answered)} phrases in {image_size}: '
                             + ', '.join(f'{name} {array.shape}' for name, array in arrays.items()))
-    return Answer(AttentionMaps(answered, maps, presence, (size[0], size[1]), heads=heads, words=words,
-                                word_texts=word_texts, masks=masks, boxes=boxes),
-                  {str(name): str(value) for name, value in about.items()})
+    missing = [name for name in HEADS if name not in answer.heads]
+    if missing:
+        raise ProtocolError(f'the answer has no head {", ".join(missing)}')
+    return Answer(answer, about)
+
+
+def _fit(answer: AttentionMaps) -> bool:
+    """Return whether the arrays of an answer belong to its phrases and to each other."""
+    count, grid = len(answer.phrases), answer.maps.shape[1:]
+    return (answer.maps.ndim == 3 and len(answer.maps) == count and answer.presence.shape == (count,)
+            and all(head.shape == answer.maps.shape for head in answer.heads.values())
+            and (answer.masks is None or (answer.masks.ndim == 3 and len(answer.masks) == count))
+            and len(answer.words) in (0, count)
+            and all(each.ndim == 3 and each.shape[1:] == grid for each in answer.words)
+            and [len(each) for each in answer.word_texts] == [len(each) for each in answer.words]
+            and len(answer.boxes) in (0, count)
+            and all(each.ndim == 2 and each.shape[1] == 5 for each in answer.boxes))
+
+
+def _have_size(answer: AttentionMaps) -> bool:
+    """Return whether the grids have cells, and no more along a side than the picture has pixels."""
+    most = max(*answer.image_size, LONGEST)     # models see a smaller picture enlarged
+    grids = (answer.maps,) if answer.masks is None else (answer.maps, answer.masks)
+    return all(1 <= side <= most for grid in grids for side in grid.shape[1:])
 
 
 def _read(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -194,11 +212,25 @@ def _read(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     return arrays, texts
 
 
+def _read_json(text: str) -> Any:
+    """Return what a text says in JSON.
+
+    :raises ValueError: it is no JSON, is nested too deeply, or has half a surrogate pair, which no UTF-8 can
+        carry on.
+    """
+    try:
+        said = json.loads(text)
+        json.dumps(said, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError('it is nested too deeply') from error
+    return said
+
+
 def _read_phrases(texts: dict[str, str], limits: Limits) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
-        named = [(each['text'], each['language']) for each in json.loads(texts['phrases'])]
+        named = [(each['text'], each['language']) for each in _read_json(texts['phrases'])]
     except (KeyError, TypeError, ValueError) as error:
-        raise ProtocolError('phrases is no list of {"text", "language"}') from error
+        raise ProtocolError(f'phrases is no list of {{"text", "language"}}: {error}') from error
     if not 1 <= len(named) <= limits.phrases:
         raise ProtocolError(f'{len(named)} phrases; 1 to {limits.phrases} are allowed')
     for text, language in named:
@@ -235,6 +267,12 @@ def _from_bytes(values: np.ndarray) -> np.ndarray:
     if values.dtype != np.uint8:
         raise ProtocolError(f'a map of {values.dtype} instead of uint8')
     return values.astype(np.float32) / np.float32(255)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if values.dtype != np.float32 or not np.isfinite(values).all():
+        raise ProtocolError(f'presence or boxes ({values.dtype}) that are not all finite float32 numbers')
+    return values
 
 
 def _series(arrays: dict[str, Any], name: str) -> list[np.ndarray]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from vla_attention.grounding.remote_link import pack
+from vla_attention.grounding.remote_link import clean_token, pack, printable
 from vla_attention.grounding.remote_protocol import (
     GROUND_PATH,
     HEALTH_PATH,
@@ -29,14 +28,15 @@ from vla_attention.grounding.remote_protocol import (
 )
 from vla_attention.serve.worker import ExpiredError, Job
 
-_log = logging.getLogger(__name__)
+BODY_SECONDS = 10.0     # in which a question must have come: no robot waits longer for its answer
+MOST_COMING = 256 * 2**20       # bytes of questions that have not come to their end, all together
 
 
 class RefusedError(Exception):
     """A request that is answered with a status and a reason."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(printable(reason))
         self.status = status
 
 
@@ -54,12 +54,14 @@ class Service:
         :param most_waiting: questions that may be in work or wait; more get 503, and their robots help
             themselves.
         :param token: that askers must send; '': none.
+        :raises ValueError: no header can have such a token.
         """
         self._work = work
         self._health = health
         self._limits = limits
         self._most_waiting = most_waiting
-        self._token = token
+        self._token = clean_token(token)
+        self._coming = 0
         self._waiting = 0
         self._refused = 0
 
@@ -78,7 +80,9 @@ class Service:
             return await self._ground(request)
         except RefusedError as refusal:
             self._refused += 1
-            return JSONResponse({'error': str(refusal)}, refusal.status)
+            # who has stopped in the middle of a question may never come to its end
+            headers = {'Connection': 'close'} if refusal.status == 408 else None
+            return JSONResponse({'error': str(refusal)}, refusal.status, headers)
         except ClientDisconnect:
             return Response(status_code=499)    # nobody is there to read it
 
@@ -88,11 +92,11 @@ class Service:
             raise RefusedError(401, 'the token is missing or wrong; set VLA_ATTENTION_TOKEN to the pool\'s')
 
     async def _ground(self, request: Request) -> Response:
-        if self._waiting >= self._most_waiting:
-            raise RefusedError(503, f'{self._waiting} questions wait already')
+        self._check_room()
+        body = await self._body(request)
+        self._check_room()      # others have come in the meantime
         self._waiting += 1
         try:
-            body = await self._body(request)
             try:
                 question = await asyncio.to_thread(read_question, body, self._limits)
             except ProtocolError as error:
@@ -105,13 +109,29 @@ class Service:
             self._waiting -= 1
         return Response(data, media_type=TYPE, headers={'Content-Encoding': 'gzip'})
 
+    def _check_room(self) -> None:
+        if self._waiting >= self._most_waiting:
+            raise RefusedError(503, f'{self._waiting} questions wait already')
+
     async def _body(self, request: Request) -> bytes:
+        try:
+            return await asyncio.wait_for(self._receive(request), BODY_SECONDS)
+        except asyncio.TimeoutError:
+            raise RefusedError(408, f'the question did not come within {BODY_SECONDS:g} s') from None
+
+    async def _receive(self, request: Request) -> bytes:
         parts, size = [], 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self._limits.bytes:       # as it comes: a length that is announced may be a lie
-                raise RefusedError(413, f'a question of more than {self._limits.bytes} bytes')
-            parts.append(part)
+        try:
+            async for part in request.stream():
+                size += len(part)
+                self._coming += len(part)
+                if size > self._limits.bytes:       # as it comes: a length that is announced may be a lie
+                    raise RefusedError(413, f'a question of more than {self._limits.bytes} bytes')
+                if self._coming > MOST_COMING:
+                    raise RefusedError(503, f'questions of {self._coming} bytes are on their way already')
+                parts.append(part)
+        finally:
+            self._coming -= size
         return b''.join(parts)
 
 

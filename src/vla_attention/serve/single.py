@@ -18,11 +18,14 @@ from vla_attention.serve.service import Service
 from vla_attention.serve.settings import Settings
 from vla_attention.serve.worker import Worker, fingerprint
 
+ENDING = 5      # seconds that questions in work have when the service is ended
+
 
 def make_app(backend: GroundingBackend, settings: Settings, *, token: str = '') -> Starlette:
     """Return the service as an ASGI application.
 
     :param token: that askers must send; '': none.
+    :raises ValueError: no header can have such a token.
     """
     worker = Worker(backend)
     batcher = Batcher(worker.work, most=settings.batch, wait=settings.batch_wait)
@@ -46,6 +49,9 @@ def make_app(backend: GroundingBackend, settings: Settings, *, token: str = '') 
 
 
 def run(backend: GroundingBackend, settings: Settings, host: str, port: int, *, token: str = '') -> None:
-    """Serve until Ctrl-C."""
+    """Serve until Ctrl-C or SIGTERM.
+
+    :raises ValueError: no header can have such a token.
+    """
     uvicorn.run(make_app(backend, settings, token=token), host=host, port=port, log_level='warning',
-                timeout_keep_alive=60)
+                timeout_keep_alive=60, timeout_graceful_shutdown=ENDING)
