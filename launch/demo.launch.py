@@ -52,6 +52,7 @@ ARGUMENTS = (
 
 def generate_launch_description() -> LaunchDescription:
     """Describe the stack and its camera."""
+    image = LaunchConfiguration('image')
     camera = Node(
         package='vla_attention', executable='scene_camera', name='scene_camera',
         namespace=LaunchConfiguration('namespace'),
@@ -62,7 +63,10 @@ def generate_launch_description() -> LaunchDescription:
              # as text, whatever YAML would take it for: "pick up: the cup", "yes", nothing
              'instructions': ParameterValue([[Instruction()]], value_type=List[str])},  # noqa: UP006
         ],
-        remappings=[(name, LaunchConfiguration(name)) for name in ('image', 'depth', 'camera_info')],
+        remappings=[
+            ('image', image), ('image/compressed', [image, '/compressed']),
+            ('depth', LaunchConfiguration('depth')), ('camera_info', LaunchConfiguration('camera_info')),
+        ],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'), respawn_delay=2.0, sigterm_timeout='15',
         output='screen', emulate_tty=True,

@@ -9,6 +9,8 @@
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VLA_VENV="${VLA_VENV:-$ROOT/.venv}"
+# the scripts go on in another folder
+[[ "$VLA_VENV" == /* ]] || VLA_VENV="$PWD/$VLA_VENV"
 
 say() { printf '%s\n' "[environment] $*" >&2; }
 

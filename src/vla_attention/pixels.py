@@ -8,13 +8,18 @@ ours.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from PIL import Image
 
+MOST_PIXELS = 50_000_000    # of a compressed picture: 8000x6000 passes, and takes 150 MB when it is unpacked
+# whose size Pillow tells by the first bytes; it loads what comes after PPM when such a picture comes first
+SIZED_BY_PILLOW = ('JPEG', 'PNG', 'BMP', 'GIF', 'PPM', 'TIFF', 'WEBP', 'JPEG2000', 'AVIF')
 CHANNELS = {
     'mono8': (np.uint8, 1), 'mono16': (np.uint16, 1),
     'rgb8': (np.uint8, 3), 'bgr8': (np.uint8, 3), 'rgba8': (np.uint8, 4), 'bgra8': (np.uint8, 4),
@@ -108,7 +113,8 @@ def read_rgb(message: Any) -> np.ndarray:
     16-bit colours and greys keep their upper eight bits. Do not write into the result: it may be the
     message's own memory.
 
-    :raises ImageError: it cannot be read, or its encoding is no picture (depth, for example).
+    :raises ImageError: it cannot be read, its encoding is no picture (depth, for example), or it is
+        compressed and has more than ``MOST_PIXELS``.
     """
     if not hasattr(message, 'encoding'):
         return _read_compressed(message)
@@ -205,6 +211,7 @@ def _read_compressed(message: CompressedPicture) -> np.ndarray:
     data = np.frombuffer(message.data, np.uint8)
     if not data.size:
         raise ImageError(f'data has 0 bytes; format is {message.format[:40]!r}')
+    _refuse_what_is_too_large(data)
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -214,3 +221,20 @@ def _read_compressed(message: CompressedPicture) -> np.ndarray:
         raise ImageError(f'data ({data.size} bytes, format {message.format[:40]!r}) is no picture '
                          'that OpenCV reads')
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _refuse_what_is_too_large(data: np.ndarray) -> None:
+    """Look at the size that the header tells, before anything of that size is allocated.
+
+    :raises ImageError: it is more than ``MOST_PIXELS``.
+    """
+    try:
+        with Image.open(io.BytesIO(data.tobytes()), formats=SIZED_BY_PILLOW) as header:
+            width, height = header.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f'data ({data.size} bytes) is too large a picture: {error}') from error
+    except Exception:       # whatever Pillow trips over, OpenCV may read it: its own limit is 2**30 pixels
+        return
+    if width * height > MOST_PIXELS:
+        raise ImageError(f'data ({data.size} bytes) is a picture of {width}x{height}; '
+                         f'{MOST_PIXELS} pixels are allowed')

@@ -96,6 +96,23 @@ def test_camera_plays_a_photograph_as_a_still(graph, tmp_path):
     assert infos[-1].k[0] == pytest.approx(32.0)    # half the width over tan 45 degrees
 
 
+def test_camera_waits_for_a_source_that_is_gone_and_plays_it_when_it_is_back(graph, tmp_path):
+    source, away = tmp_path / 'shown.png', tmp_path / 'away.png'
+    cv2.imwrite(str(source), picture(64, 48)[..., ::-1])
+    stack = Stack(graph)
+    images = graph.collect(Image, 'image')
+    camera = graph.start('scene_camera', source=source, rate=20.0)
+    graph.wait(lambda: images)
+    source.rename(away)
+    graph.wait(lambda: 'shown.png cannot be played again' in stack.complaint('scene_camera'))
+    assert 'does not exist' in stack.complaint('scene_camera') and '`loop`' not in camera.log
+    images.clear()
+    away.rename(source)
+    graph.wait(lambda: images)
+    graph.wait(lambda: stack.complaint('scene_camera') == 'working')
+    assert camera.log.count('cannot be played again') == 1 and 'is played again' in camera.log
+
+
 def test_camera_plays_a_video_to_its_end(graph, tmp_path):
     video = tmp_path / 'clip.avi'
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))

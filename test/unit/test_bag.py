@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 
 pytest.importorskip('rosbags', reason='the extra [bag] is not installed')
 pytest.importorskip('mcap', reason='the extra [bag] is not installed')
 
+from bags import COFFEE, DELAY, START, STEP, Colours, header, of, read, record, run
 from mcap.reader import make_reader
 from mcap.writer import Writer
-from rosbags.highlevel import AnyReader
 
 from vla_attention.bag import attend, many, messages
 from vla_attention.bag.attend import Task
 from vla_attention.bag.writer import BagWriter, made_with
-from vla_attention.cli import main
-from vla_attention.grounding import AttentionMaps
 
-START = 1_700_000_000_000_000_000   # nanoseconds
-STEP = 100_000_000
-DELAY = 30_000_000      # from taking a picture to recording it
-COFFEE = skimage.data.coffee()      # 600x400
 CUP = (160, 20, 440, 320)           # where the cup is
-
-
-class Colours:
-    """A quick backend: the phrase is where the image is brighter than its mean."""
-
-    name = 'colours'
-    device = 'cpu'
-
-    def encode(self, phrases):
-        return tuple(phrases)
-
-    def attend(self, image, encoded):
-        grid = image[:image.shape[0] // 16 * 16, :image.shape[1] // 16 * 16].mean(axis=2)
-        grid = grid.reshape(grid.shape[0] // 16, 16, -1, 16).mean(axis=(1, 3))
-        bright = ((grid > grid.mean()) & (np.arange(grid.shape[1]) > 8)).astype(np.float32)
-        maps = np.repeat(bright[None], len(encoded), 0)
-        return AttentionMaps(encoded, maps, np.ones(len(encoded), np.float32),
-                             (image.shape[1], image.shape[0]))
 
 
 @pytest.fixture
@@ -52,59 +26,6 @@ def quick(monkeypatch):
     """Let every pipeline of this process have the quick backend."""
     monkeypatch.setattr(many, 'make_backend', lambda *_, **__: Colours())
     monkeypatch.setattr(many, '_pipelines', {})
-
-
-def header(index: int):
-    stamp = START + index * STEP - DELAY
-    return messages.make('std_msgs/msg/Header', frame_id='camera_optical', stamp=messages.make(
-        'builtin_interfaces/msg/Time', sec=stamp // 10**9, nanosec=stamp % 10**9))
-
-
-def of(message) -> tuple[int, str]:
-    """Return stamp (nanoseconds) and frame of a message."""
-    return messages.nanoseconds(message.header), message.header.frame_id
-
-
-def record(path: Path, *, frames: int = 3, instructions: dict[int, str] | None = None, depth: bool = False,
-           broken: int | None = None, compressed: bool = False, tiny: int | None = None) -> Path:
-    """Write a bag of the coffee photograph; image message ``broken`` is cut short, ``tiny`` 8x8."""
-    with BagWriter(path, {}) as writer:
-        for index in range(frames):
-            time = START + index * STEP
-            if instructions and index in instructions:
-                said = messages.make(messages.STRING, data=instructions[index])
-                writer.write('/instruction', said, time - 1)
-            picture = np.roll(COFFEE, 4 * index, axis=1)
-            image = (messages.jpeg(picture, header(index)) if compressed else
-                     messages.image(picture[:8, :8] if index == tiny else picture, 'rgb8', header(index)))
-            topic = '/camera/color/image_raw' + '/compressed' * compressed
-            data = messages.serialize(image)
-            data = data[:len(data) // 2] if index == broken else data
-            writer.write_raw(topic, image.__msgtype__, data, time)
-            if depth:   # comes after its image, as that of most cameras
-                millimetres = np.full(COFFEE.shape[:2], 800, np.uint16)
-                writer.write('/camera/aligned_depth_to_color/image_raw',
-                             messages.image(millimetres, '16UC1', header(index)), time + 5)
-                info = messages.make(messages.CAMERA_INFO, header=header(index), height=400, width=600,
-                                     k=np.array([500, 0, 300, 0, 500, 200, 0, 0, 1], float))
-                writer.write('/camera/color/camera_info', info, time - 2)
-    return path
-
-
-def read(path: Path) -> dict[str, list[tuple[int, object]]]:
-    """Return the messages of a bag by topic, as others read it: by the definitions that it carries."""
-    found: dict[str, list[tuple[int, object]]] = {}
-    with AnyReader([path]) as reader:
-        for connection, time, data in reader.messages():
-            message = reader.deserialize(data, connection.msgtype)
-            found.setdefault(connection.topic, []).append((time, message))
-    return found
-
-
-def run(capsys, *arguments):
-    status = main(['bag', *map(str, arguments)])
-    out, err = capsys.readouterr()
-    return status, [json.loads(line) for line in out.splitlines()], err
 
 
 # ---- one bag
@@ -280,7 +201,7 @@ def test_many_bags_go_into_a_folder_and_the_second_call_does_what_is_missing(qui
     first = (tmp_path / 'out' / 'a.mcap').stat().st_mtime_ns
     (tmp_path / 'b.mcap').write_bytes(b'broken')
     many_at_once = many.attend_in_processes
-    many.attend_in_processes = lambda tasks, jobs: map(many.attend_one, tasks)
+    many.attend_in_processes = lambda tasks, jobs: (many.attend_one(task) for task in tasks)
     try:
         status, lines, err = run(capsys, *sources, tmp_path / 'out', *ask)
     finally:

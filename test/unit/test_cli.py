@@ -101,16 +101,44 @@ def test_a_question_that_cannot_be_answered_does_not_stop_the_rest(capsys, coffe
     assert 'missing.jpg' in lines[2]['error']
 
 
-def test_ground_with_depth_gives_centre_and_size(capsys, coffee, tmp_path):
+INTRINSICS = ('--intrinsics', 600, 600, 300, 200)
+
+
+@pytest.fixture(scope='module')
+def depth(tmp_path_factory):
+    """The depth of a cup 10 cm high on a table that a camera looks straight down at."""
     height, width = skimage.data.coffee().shape[:2]
-    cv2.imwrite(str(tmp_path / 'depth.png'), np.full((height, width), 800, np.uint16))
-    status, lines, _ = run(capsys, 'ground', coffee, 'pick up the cup', '--depth', tmp_path / 'depth.png',
-                           '--intrinsics', 600, 600, 300, 200)
+    rows, columns = np.mgrid[:height, :width]
+    high = (columns - 300) ** 2 + (rows - 170) ** 2 < 110 ** 2
+    path = tmp_path_factory.mktemp('depth') / 'depth.png'
+    cv2.imwrite(str(path), np.where(high, 700, 800).astype(np.uint16))
+    return path
+
+
+def test_ground_with_depth_gives_a_box_in_space(capsys, coffee, depth):
+    status, lines, _ = run(capsys, 'ground', coffee, 'pick up the cup', '--depth', depth, *INTRINSICS)
     assert status == 0
     best = lines[0]['target'][0]
-    assert 'center' in best or best['no_3d'], 'either a place in space or the reason why there is none'
-    if 'center' in best:
-        assert best['center'][2] == pytest.approx(0.8, abs=0.05)
+    assert best['center'][2] == pytest.approx(0.75, abs=0.06) and len(best['size']) == 3
+    x, y, z, w = best['orientation']
+    assert x * x + y * y + z * z + w * w == pytest.approx(1, abs=1e-3)
+    up = [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)]
+    assert np.allclose(up, [0, 0, -1], atol=0.1), 'z of the box points at the camera'
+
+
+def test_ground_jsonl_takes_the_depth_of_each_image(capsys, coffee, depth, tmp_path):
+    file = tmp_path / 'questions.jsonl'
+    question = {'image': str(coffee), 'instruction': 'pick up the cup'}
+    file.write_text('\n'.join(map(json.dumps, (
+        {**question, 'depth': str(depth)}, question, {**question, 'depth': str(tmp_path / 'none.png')}))))
+    status, lines, _ = run(capsys, 'ground', '--jsonl', file, *INTRINSICS)
+    assert status == 2
+    assert ['center' in line['target'][0] for line in lines[:2]] == [True, False]
+    assert 'none.png' in lines[2]['error']
+    for options, says in ((['--depth', depth, *INTRINSICS], '--depth is of one IMAGE'),
+                          ([], '--intrinsics and depth')):
+        status, lines, err = run(capsys, 'ground', '--jsonl', file, *options)
+        assert status == 2 and not lines and says in err and err.count('\n') == 1
 
 
 def png_header(side):

@@ -103,13 +103,20 @@ def attend_bag(task: Task, make_pipeline: Callable[[], Pipeline],
             raise BagError(f'{task.source} has no instruction topic: give an instruction')
         if task.merge and not reader.is_ros2:
             raise BagError(f'{task.source} is a bag of ROS 1, whose messages cannot be merged')
+        reader.check_fields(_to_be_read(task, topics))
         with BagWriter(task.target, task.made_with()) as writer:
             return _Run(task, make_pipeline(), reader, topics, writer, progress).summary()
+
+
+def _to_be_read(task: Task, topics: Topics) -> set[str]:
+    instruction = '' if task.instruction else topics.instruction
+    return {each for each in (topics.image, topics.depth, topics.camera_info, instruction) if each}
 
 
 @dataclass(frozen=True)
 class _Frame:
     time: int       # when the image was recorded
+    header: Any
     message: Any
     query: Query
 
@@ -139,8 +146,7 @@ class _Run:
         self._left_out: set[str] = set()
 
     def summary(self) -> Summary:
-        chosen = {each for each in (self._topics.image, self._topics.depth, self._topics.camera_info,
-                                    '' if self._task.instruction else self._topics.instruction) if each}
+        chosen = _to_be_read(self._task, self._topics)
         for record in self._reader.records(None if self._task.merge else chosen):
             if self._task.merge:
                 self._copy(record)
@@ -170,7 +176,7 @@ class _Run:
         try:
             message = self._reader.read(record)
             if record.topic == self._topics.image:
-                self._frames.append(_Frame(record.time, message, self._query))
+                self._frames.append(_Frame(record.time, messages.header_of(message), message, self._query))
                 return
             if record.topic == self._topics.depth:
                 self._depths.append((messages.nanoseconds(messages.header_of(message)), message))
@@ -190,24 +196,25 @@ class _Run:
             self._attend(self._frames.popleft())
 
     def _has_depth_after(self, frame: _Frame) -> bool:
-        stamp = messages.nanoseconds(messages.header_of(frame.message))
+        stamp = messages.nanoseconds(frame.header)
         return any(each >= stamp for each, _ in self._depths)
 
     def _attend(self, frame: _Frame) -> None:
         self._progress(1)
-        header = messages.header_of(frame.message)
         try:
             image = read_rgb(frame.message)
             look = self._pipeline.look(image, frame.query)
         except ValueError as error:     # ImageError, and pictures too small to look at
             self._skip(self._topics.image, frame.time, str(error))
             return
-        stamp = messages.nanoseconds(header)
+        stamp = messages.nanoseconds(frame.header)
         look = replace(look, regions=tuple(self._tracker.update(look.regions, stamp * 1e-9)))
-        self._write(look, image, header, frame)
+        self._write(look, image, frame)
         self._counts['frames'] += 1
 
-    def _write(self, look: Look, image: np.ndarray, header: Any, frame: _Frame) -> None:
+    def _write(self, look: Look, image: np.ndarray, frame: _Frame) -> None:
+        header = frame.header
+
         def write(name: str, message: Any) -> None:
             self._writer.write(self._outputs[name], message, frame.time)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rosbags.highlevel import AnyReader
-from rosbags.interfaces import MessageDefinitionFormat
+from rosbags.interfaces import MessageDefinitionFormat, Nodetype
 
 from vla_attention.bag.messages import CAMERA_INFO, COMPRESSED, IMAGE, STRING, type_store
 
@@ -17,6 +17,10 @@ _DEPTH = ('depth', 'disparity')     # words in the names of topics whose images 
 _NO_PICTURE = (*_DEPTH, 'mask', 'infra', '/ir/', 'attention', 'label', 'overlay', 'heatmap')
 _TYPES = {'image': (IMAGE, COMPRESSED), 'depth': (IMAGE,), 'camera_info': (CAMERA_INFO,),
           'instruction': (STRING,)}
+_STAMPED = ('header.stamp.sec', 'header.stamp.nanosec', 'header.frame_id', 'data')
+# what is read of messages, as ROS 2 spells it; a bag brings definitions of its own
+_FIELDS = {IMAGE: (*_STAMPED, 'height', 'width', 'encoding', 'is_bigendian', 'step'),
+           COMPRESSED: (*_STAMPED, 'format'), CAMERA_INFO: ('k', 'p'), STRING: ('data',)}
 
 
 class BagError(ValueError):
@@ -83,6 +87,25 @@ class BagReader:
     def count(self, topic: str) -> int:
         """Return how many messages a topic has."""
         return int(self._reader.topics[topic].msgcount)
+
+    def check_fields(self, topics: Iterable[str]) -> None:
+        """Look whether the messages of topics have the fields that are read here.
+
+        :raises BagError: one has not, as this bag defines its type.
+        """
+        types = self.types()
+        for topic in topics:
+            kind = types[topic]
+            for field in _FIELDS[kind]:
+                spelt = field if self.is_ros2 or kind != CAMERA_INFO else field.upper()
+                if not self._has_field(kind, spelt):
+                    raise BagError(f'{self.path}: {topic} has no field {spelt}, as this bag defines {kind}')
+
+    def _has_field(self, kind: str, field: str) -> bool:
+        first, _, rest = field.partition('.')
+        _, fields = self._reader.typestore.fielddefs.get(kind, ((), ()))
+        node, detail = dict[str, Any](fields).get(first, (None, None))
+        return node is not None and (not rest or (node == Nodetype.NAME and self._has_field(detail, rest)))
 
     def records(self, topics: set[str] | None = None) -> Iterator[Record]:
         """Yield the messages of the topics (None: of all), as bytes.

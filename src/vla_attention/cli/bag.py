@@ -6,6 +6,8 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Generator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ def add(commands: Any) -> None:
   vla-attention bag monday/*.mcap attended/ --instruction "pick up the red mug" --jobs 4
 
 Called again, it goes on with the bags that are not finished. The result opens in Foxglove and with ros2 bag.
+A bag that cannot be worked on leaves the others alone; the exit status is 2 then.
 """)
     parser.add_argument('sources', nargs='+', type=Path, metavar='IN',
                         help='MCAP files, rosbag2 folders or ROS 1 bags')
@@ -53,19 +56,39 @@ Called again, it goes on with the bags that are not finished. The result opens i
 
 
 def run(options: argparse.Namespace) -> None:
-    """Attend to the bags; print one JSON object a bag."""
+    """Attend to the bags; print one JSON object a bag.
+
+    :raises UsageError: the arguments cannot be worked with, or a bag has failed.
+    :raises SystemExit: SIGTERM came; what was half-written is removed.
+    """
     missing = [name for name in ('rosbags', 'mcap') if find_spec(name) is None]
     if missing:
-        raise UsageError(f'{", ".join(missing)} not installed: pip install "vla_attention[bag]"')
-    from vla_attention.bag.attend import Task
-    from vla_attention.bag.reader import BagError
+        raise UsageError(f'{", ".join(missing)} not installed: pip install "rosbags>=0.10.10" "mcap>=1.2"')
     if options.jobs < 1:
         raise UsageError(f'--jobs must be at least 1, got {options.jobs}')
     if options.prefix and not options.prefix.startswith('/'):
         raise UsageError(f'--prefix must begin with /, got {options.prefix!r}')
+    try:
+        options.instruction.encode()
+    except UnicodeEncodeError as error:     # bytes of the command line that are not UTF-8
+        raise UsageError(f'--instruction is no text: {options.instruction!r}') from error
+    from vla_attention.bag.many import orderly_end
+    with orderly_end():
+        failed = _attend(options)
+    if failed:
+        raise UsageError(f'{len(failed)} of {len(options.sources)} bags failed: '
+                         + ', '.join(str(source) for source in failed))
+
+
+def _attend(options: argparse.Namespace) -> list[Path]:
+    """Attend to what is not done; return the bags that failed."""
+    from vla_attention.bag.attend import Task
+    from vla_attention.bag.reader import BagError
+    from vla_attention.bag.writer import remove_abandoned
     given = {role: getattr(options, f'{role}_topic') for role in ROLES if getattr(options, f'{role}_topic')}
     tasks, failed = [], []
     for source, target in _targets(options.sources, options.target):
+        remove_abandoned(target)
         task = Task(source, target, options.instruction, given, options.prefix.rstrip('/'), options.merge,
                     not options.no_overlay, options.backend, backend_options(options))
         try:
@@ -77,10 +100,7 @@ def run(options: argparse.Namespace) -> None:
             failed.append(source)
             continue
         tasks.append(task)
-    failed += _work(tasks, options)
-    if failed:
-        raise UsageError(f'{len(failed)} of {len(options.sources)} bags failed: '
-                         + ', '.join(str(source) for source in failed))
+    return failed + _work(tasks, options)
 
 
 def _targets(sources: list[Path], target: Path) -> list[tuple[Path, Path]]:
@@ -103,31 +123,39 @@ def _targets(sources: list[Path], target: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def _work(tasks: list[Any], options: argparse.Namespace) -> list[Path]:
+def _outcomes(tasks: list[Any], options: argparse.Namespace) -> Generator[Any, None, None]:
     from vla_attention.bag import many
     if not tasks:
-        return []
+        return
     if len(tasks) == 1 and options.engine != 'ray':
         with tqdm(desc=tasks[0].source.name, unit=' frames', file=sys.stderr, disable=None) as bar:
-            outcomes = [many.attend_one(tasks[0], bar.update)]
-    else:
-        on_ray = options.engine == 'ray' or (options.engine == 'auto' and 'RAY_ADDRESS' in os.environ
-                                             and find_spec('ray') is not None)
-        if on_ray and find_spec('ray') is None:
-            raise UsageError('--engine ray: Ray is not installed: pip install "vla_attention[serve]"')
-        found = (many.attend_on_ray(tasks, options.jobs, {'num_cpus': 1, 'num_gpus': options.gpus})
-                 if on_ray else many.attend_in_processes(tasks, options.jobs))
-        outcomes = progress(found, 'bags', len(tasks))      # type: ignore[assignment]
-    failed = []
-    for outcome in outcomes:
-        said = {'bag': str(outcome.task.source), 'out': str(outcome.task.target)}
-        if outcome.summary is None:
-            failed.append(outcome.task.source)
-            LOG.error('%s', outcome.error)
-            print_json({**said, 'status': 'failed', 'reason': outcome.error})
-            continue
-        for warning in outcome.summary.warnings:
-            LOG.warning('%s', warning)
-        print_json({**said, 'status': 'done', 'frames': outcome.summary.frames,
-                    'skipped': outcome.summary.skipped, 'in space': outcome.summary.lifted})
-    return failed
+            outcome = many.attend_one(tasks[0], bar.update)
+        yield outcome
+        return
+    on_ray = options.engine == 'ray' or (options.engine == 'auto' and 'RAY_ADDRESS' in os.environ
+                                         and find_spec('ray') is not None)
+    if on_ray and find_spec('ray') is None:
+        raise UsageError('--engine ray: Ray is not installed: pip install "ray[serve]>=2.40"')
+    found = (many.attend_on_ray(tasks, options.jobs, {'num_cpus': 1, 'num_gpus': options.gpus})
+             if on_ray else many.attend_in_processes(tasks, options.jobs))
+    with closing(found):
+        yield from progress(found, 'bags', len(tasks))
+
+
+def _work(tasks: list[Any], options: argparse.Namespace) -> list[Path]:
+    with closing(_outcomes(tasks, options)) as outcomes:    # whatever ends this early ends the processes too
+        return [outcome.task.source for outcome in outcomes if not _tell(outcome)]
+
+
+def _tell(outcome: Any) -> bool:
+    """Print what came of a bag; say whether it is done."""
+    said = {'bag': str(outcome.task.source), 'out': str(outcome.task.target)}
+    if outcome.summary is None:
+        LOG.error('%s', outcome.error)
+        print_json({**said, 'status': 'failed', 'reason': outcome.error})
+        return False
+    for warning in outcome.summary.warnings:
+        LOG.warning('%s', warning)
+    print_json({**said, 'status': 'done', 'frames': outcome.summary.frames,
+                'skipped': outcome.summary.skipped, 'in space': outcome.summary.lifted})
+    return True

@@ -17,6 +17,8 @@ from vla_attention.ros.messages import write_image, write_jpeg
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
+RETRY = 1.0     # seconds until a source that cannot be opened again is tried once more
+
 SETTINGS = (
     Setting('source', 'coffee', f'What to show: {", ".join(BUILT_IN)}, or the path of a photograph, a video, '
             'or a folder of frames.', when=CONFIGURE),
@@ -64,6 +66,9 @@ class SceneCamera(PerceptionNode):
         self._taken = False         # what it has said last is worked with, or was until
         self._overruled = False     # somebody else has said something since
         self._listeners = 0
+        self._retry = 0.0           # when the source may be opened again, by time.monotonic()
+        for key in ('end', 'source'):
+            self.health.standing(key, '')
         # not `instruction` itself: "ros2 topic pub --once" goes as soon as it has found anybody who takes it
         self.subscribe(String, 'instruction/parsed', self._hear, qos.latched())
         self._since = time.monotonic()
@@ -87,16 +92,29 @@ class SceneCamera(PerceptionNode):
         period = round(1e9 / self.parameters['rate'])
         if self._timer.timer_period_ns != period:
             self._timer.timer_period_ns = period
-        frame = self._next
+        frame = self._next or self._begin_again()
         if frame is None or self._frames is None:
-            self.health.standing('end', f'{self.parameters["source"]} is at its end and `loop` is false')
             return
         self._show(frame)
         self._instruct(frame.instruction)
         self._next = next(self._frames, None)
-        if self._next is None and self.parameters['loop']:
+
+    def _begin_again(self) -> CameraFrame | None:
+        """Return the first frame of another pass; None, and why in diagnostics, where there is none."""
+        source, now = self.parameters['source'], time.monotonic()
+        ended = '' if self.parameters['loop'] else f'{source} is at its end and `loop` is false'
+        self.health.standing('end', ended)
+        if ended or now < self._retry:
+            return None
+        try:
             self._frames = self._open()
-            self._next = next(self._frames, None)
+            frame = next(self._frames)
+        except Exception as error:      # a file that is gone, or just being written
+            self._retry = now + RETRY
+            self.trouble('source', f'{source} cannot be played again: {error}')
+            return None
+        self.trouble('source', '', f'{source} is played again')
+        return frame
 
     def _show(self, frame: CameraFrame) -> None:
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self.parameters['frame_id'])
