@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vla_attention.focus import FocusRegion, Intrinsics, find_regions, lift
-from vla_attention.focus.confidence import load_confidence
+from vla_attention.focus.confidence import Confidence, load_confidence
 from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
 from vla_attention.language import Instruction, parse_instruction
 
@@ -81,7 +81,7 @@ class Pipeline:
         :param max_regions: how many regions a phrase may have at most.
         """
         self.backend = backend if backend is not None else make_backend()
-        self.confidence = load_confidence(self.backend.name)
+        self._confidences: dict[str, Confidence | None] = {}    # of each backend that has answered
         self.parse = parse
         self.presence_threshold = presence_threshold
         self.max_regions = max_regions
@@ -126,10 +126,17 @@ class Pipeline:
         """
         return replace(look, regions=tuple(lift(region, depth, intrinsics, image) for region in look.regions))
 
+    def _confidence(self) -> Confidence | None:
+        """Return what the scores of the last answer mean; a pool has answers of other backends."""
+        name = getattr(self.backend, 'answered_by', self.backend.name)
+        if name not in self._confidences:
+            self._confidences[name] = load_confidence(name)
+        return self._confidences[name]
+
     def _regions(self, maps: AttentionMaps, roles: Sequence[str], image: np.ndarray) -> list[FocusRegion]:
-        regions = []
+        regions, confidence = [], self._confidence()
         for index, role in enumerate(roles):
             if maps.presence[index] >= self.presence_threshold:
-                regions += find_regions(maps, index, role, image=image, confidence=self.confidence,
+                regions += find_regions(maps, index, role, image=image, confidence=confidence,
                                         max_regions=self.max_regions)
         return regions

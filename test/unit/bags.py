@@ -38,9 +38,9 @@ class Colours:
                              (image.shape[1], image.shape[0]))
 
 
-def header(index: int):
+def header(index: int, frame: str = ''):
     stamp = START + index * STEP - DELAY
-    return messages.make('std_msgs/msg/Header', frame_id='camera_optical', stamp=messages.make(
+    return messages.make('std_msgs/msg/Header', frame_id=frame or 'camera_optical', stamp=messages.make(
         'builtin_interfaces/msg/Time', sec=stamp // 10**9, nanosec=stamp % 10**9))
 
 
@@ -50,8 +50,13 @@ def of(message) -> tuple[int, str]:
 
 
 def record(path: Path, *, frames: int = 3, instructions: dict[int, str] | None = None, depth: bool = False,
-           broken: int | None = None, compressed: bool = False, tiny: int | None = None) -> Path:
-    """Write a bag of the coffee photograph; image message ``broken`` is cut short, ``tiny`` 8x8."""
+           broken: int | None = None, compressed: bool = False, tiny: int | None = None,
+           depth_frame: str = '', **camera: object) -> Path:
+    """Write a bag of the coffee photograph; image message ``broken`` is cut short, ``tiny`` 8x8.
+
+    :param depth_frame: frame of depth, where it is not the image's.
+    :param camera: fields of camera_info that are otherwise.
+    """
     with BagWriter(path, {}) as writer:
         for index in range(frames):
             time = START + index * STEP
@@ -68,9 +73,10 @@ def record(path: Path, *, frames: int = 3, instructions: dict[int, str] | None =
             if depth:   # comes after its image, as that of most cameras
                 millimetres = np.full(COFFEE.shape[:2], 800, np.uint16)
                 writer.write('/camera/aligned_depth_to_color/image_raw',
-                             messages.image(millimetres, '16UC1', header(index)), time + 5)
-                info = messages.make(messages.CAMERA_INFO, header=header(index), height=400, width=600,
-                                     k=np.array([500, 0, 300, 0, 500, 200, 0, 0, 1], float))
+                             messages.image(millimetres, '16UC1', header(index, depth_frame)), time + 5)
+                info = messages.make(messages.CAMERA_INFO, **{
+                    'header': header(index), 'height': 400, 'width': 600,
+                    'k': np.array([500, 0, 300, 0, 500, 200, 0, 0, 1], float), **camera})
                 writer.write('/camera/color/camera_info', info, time - 2)
     return path
 

@@ -13,10 +13,12 @@ pytest.importorskip('mcap', reason='the extra [bag] is not installed')
 from bags import COFFEE, DELAY, START, STEP, Colours, header, of, read, record, run
 from mcap.reader import make_reader
 from mcap.writer import Writer
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import QosDurability
 
 from vla_attention.bag import attend, many, messages
 from vla_attention.bag.attend import Task
-from vla_attention.bag.writer import BagWriter, made_with
+from vla_attention.bag.writer import LATCHED, BagWriter, made_with
 
 CUP = (160, 20, 440, 320)           # where the cup is
 
@@ -51,7 +53,7 @@ def test_the_coffee_cup_is_found_in_a_recorded_bag(capsys, tmp_path):
                                             strict=True):
         assert attention.encoding == '32FC1' and of(attention) == of(overlay)
         values = np.frombuffer(attention.data, np.float32).reshape(attention.height, attention.width)
-        assert values.min() >= 0 and values.max() == pytest.approx(1, abs=0.01)
+        assert values.min() >= 0 and values.max() == pytest.approx(1, abs=0.05)     # nearly sure
 
 
 def test_the_instructions_of_the_bag_hold_from_when_they_were_said(quick, capsys, tmp_path):
@@ -81,6 +83,36 @@ def test_compressed_images_are_taken(quick, capsys, tmp_path):
     source = record(tmp_path / 'in.mcap', compressed=True)
     assert run(capsys, source, tmp_path / 'out.mcap', '--instruction', 'pick up the cup')[0] == 0
     assert len(read(tmp_path / 'out.mcap')['/focus/regions']) == 3
+
+
+@pytest.mark.parametrize(('wrong', 'said'), [
+    ({'depth_frame': 'depth_optical'}, "in frame 'depth_optical', the image in 'camera_optical'"),
+    ({'width': 1280, 'height': 720}, 'camera_info is of 1280x720 pixels, depth of 600x400'),
+    ({'header': header(0, 'depth_optical')}, "camera_info is in frame 'depth_optical'")])
+def test_depth_of_another_camera_puts_nothing_in_space(quick, capsys, caplog, tmp_path, wrong, said):
+    source = record(tmp_path / 'in.mcap', frames=1, depth=True, **wrong)
+    status, lines, _ = run(capsys, source, tmp_path / 'out.mcap', '--instruction', 'cup')
+    assert status == 0 and lines[0]['frames'] == 1
+    assert (lines[0]['in space'], lines[0]['skipped']) == (0, 1) and said in caplog.text
+
+
+def test_a_binned_camera_is_that_of_the_image(quick, capsys, tmp_path):
+    binned = {'width': 1200, 'height': 800, 'binning_x': 2, 'binning_y': 2}
+    source = record(tmp_path / 'in.mcap', frames=1, depth=True, **binned)
+    _, lines, _ = run(capsys, source, tmp_path / 'out.mcap', '--instruction', 'cup')
+    assert lines[0]['in space'] == 1
+
+
+def test_what_late_subscribers_get_too_is_so_after_merging(quick, capsys, tmp_path):
+    with BagWriter(tmp_path / 'in.mcap', {}) as writer:
+        writer.write('/tf_static', messages.make(messages.STRING, data='stands for it'), START, LATCHED)
+        writer.write('/image', messages.image(COFFEE, 'rgb8', header(0)), START + 1)
+    run(capsys, tmp_path / 'in.mcap', tmp_path / 'out.mcap', '--instruction', 'cup', '--merge')
+    with AnyReader([tmp_path / 'out.mcap']) as reader:
+        offered = {each.topic: each.ext.offered_qos_profiles for each in reader.connections}
+    for topic in ('/tf_static', '/instruction/parsed'):
+        assert [each.durability for each in offered[topic]] == [QosDurability.TRANSIENT_LOCAL], topic
+    assert offered['/image'] == offered['/focus/regions'] == []
 
 
 def test_a_merged_bag_has_the_inputs_byte_for_byte(quick, capsys, tmp_path):

@@ -101,6 +101,14 @@ def test_a_question_that_cannot_be_answered_does_not_stop_the_rest(capsys, coffe
     assert 'missing.jpg' in lines[2]['error']
 
 
+def test_a_command_that_asks_a_pool_fails_without_its_answer(capsys, coffee):
+    pool = ('--backend', 'remote', '--remote-url', 'http://127.0.0.1:9')
+    status, lines, error = run(capsys, 'ground', coffee, 'pick up the cup', *pool)
+    assert (status, lines) == (2, []) and 'the pool gave no answer: http://127.0.0.1:9' in error
+    status, _, error = run(capsys, 'ground', coffee, 'pick up the cup', *pool, '--precision', 'f32')
+    assert status == 2 and '--precision: that is for vla-attention serve to say' in error
+
+
 INTRINSICS = ('--intrinsics', 600, 600, 300, 200)
 
 

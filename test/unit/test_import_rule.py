@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / 'src' / 'vla_attention'
 # the way of the data; a module may import what stands before it (pixels: of image messages;
 # frames: pictures from folders and videos; threads: of torch)
-STAGES = ('timing', 'pixels', 'frames', 'threads', 'attention', 'language', 'vision', 'grounding', 'focus', 'moments',
-          'view', 'pipeline', 'stream')
+STAGES = ('timing', 'pixels', 'frames', 'threads', 'attention', 'language', 'vision', 'grounding', 'focus',
+          'moments', 'view', 'pipeline', 'stream')
 ENDS = ('serve', 'bag', 'cli', 'ros')
 ROS = {
     'rclpy', 'rcl_interfaces', 'lifecycle_msgs', 'builtin_interfaces', 'std_msgs', 'std_srvs', 'sensor_msgs',

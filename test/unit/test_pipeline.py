@@ -34,6 +34,14 @@ def test_a_usual_instruction_leaves_nothing_out():
     assert query.phrases == ('cup', 'on the plate', 'knife') and query.left_out == ()
 
 
+def test_scores_mean_what_those_of_who_answered_mean():
+    backend = Blind()
+    pipeline = Pipeline(backend)
+    assert pipeline._confidence() is None
+    backend.answered_by = 'embedded'        # as that of a pool, or its fall-back
+    assert pipeline._confidence() is not None
+
+
 @pytest.fixture
 def query():
     phrases = ('cup', 'fork', 'plate')

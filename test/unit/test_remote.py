@@ -18,7 +18,7 @@ pytest.importorskip('uvicorn', reason='the extra [serve] is not installed')
 from remote_pool import FakeBackend, pool, remote, until
 
 from vla_attention.grounding import BackendError, make_backend
-from vla_attention.grounding.remote import TOKEN, RemoteBackend
+from vla_attention.grounding.remote import TOKEN, NoFallback, RemoteBackend
 from vla_attention.grounding.remote_breaker import CircuitBreaker
 from vla_attention.grounding.remote_link import Link, RemoteError, pack
 from vla_attention.grounding.remote_protocol import (
@@ -287,6 +287,7 @@ def test_the_pool_answers_in_place_of_the_local_backend():
         assert server.attended[-1] == PHRASES and not backend.fallback.attended
         assert backend.trouble() == ''
         assert backend.facts()['answered by'] == f'fake on cpu at {url}'
+        assert backend.answered_by == 'fake'
         backend.close()
 
 
@@ -302,7 +303,7 @@ def test_while_the_pool_is_away_every_frame_is_answered_and_afterwards_the_pool_
         backend.attend(IMAGE, first)
     assert len(backend.fallback.attended) == 4
     assert 'the pool is away' in backend.trouble() and 'local answers' in backend.trouble()
-    assert backend.facts()['answered by'] == 'local on cpu (fall-back)'
+    assert backend.facts()['answered by'] == 'local on cpu (fall-back)' and backend.answered_by == 'local'
     second = backend.encode(PHRASES)    # said while the pool was away
     backend.attend(IMAGE, second)
     assert backend.fallback.attended[-1] == PHRASES
@@ -315,6 +316,17 @@ def test_while_the_pool_is_away_every_frame_is_answered_and_afterwards_the_pool_
         assert len(backend.fallback.attended) == count
         backend.close()
     assert not [each for each in threading.enumerate() if each.name == 'remote-probe' and each.is_alive()]
+
+
+def test_where_the_pool_alone_will_do_its_silence_is_an_error():
+    with pool(FakeBackend()) as url:
+        backend = remote(url, fallback=NoFallback())
+        encoded = backend.encode(PHRASES)
+        assert backend.attend(IMAGE, encoded).phrases == PHRASES
+    for _ in range(3):      # before and after the breaker opens
+        with pytest.raises(BackendError, match=r'the pool gave no answer: .*refused'):
+            backend.attend(IMAGE, encoded)
+    backend.close()
 
 
 def test_a_pool_that_is_too_slow_counts_as_away():

@@ -14,8 +14,8 @@ import numpy as np
 from vla_attention import __version__
 from vla_attention.bag import messages
 from vla_attention.bag.reader import BagError, BagReader, Record, Topics, choose_topics
-from vla_attention.bag.writer import BagWriter, made_with
-from vla_attention.focus import Intrinsics, Tracker
+from vla_attention.bag.writer import LATCHED, BagWriter, made_with
+from vla_attention.focus import Camera, Tracker
 from vla_attention.language import Instruction
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
 from vla_attention.pixels import ImageError, read_depth, read_rgb
@@ -139,7 +139,7 @@ class _Run:
         self._tracker = Tracker()
         self._frames: deque[_Frame] = deque()
         self._depths: deque[tuple[int, Any]] = deque(maxlen=90)
-        self._intrinsics: Intrinsics | None = None
+        self._camera: Camera | None = None
         self._counts: Counter[str] = Counter()
         self._warnings: list[str] = []
         self._warned: Counter[str] = Counter()
@@ -166,7 +166,7 @@ class _Run:
             return
         try:
             self._writer.write_raw(record.topic, record.type, record.data, record.time, record.text,
-                                   record.language)
+                                   record.language, record.qos)
         except KeyError:
             self._left_out.add(record.topic)
             self._warnings.append(f'{self._task.source.name}: {record.topic} is left out: the bag has no '
@@ -182,7 +182,7 @@ class _Run:
                 self._depths.append((messages.nanoseconds(messages.header_of(message)), message))
             elif record.topic == self._topics.camera_info:
                 k, p = (message.k, message.p) if self._reader.is_ros2 else (message.K, message.P)
-                self._intrinsics = Intrinsics.of_camera(k, p)
+                self._camera = Camera.of_info(message, k, p)
             else:
                 self._query = self._pipeline.instruct(message.data)
         except ValueError as error:
@@ -220,12 +220,12 @@ class _Run:
 
         if look.query.instruction is not self._told:
             self._told = look.query.instruction
-            write('instruction/parsed', messages.parsed(self._told))
+            self._writer.write(self._outputs['instruction/parsed'], messages.parsed(self._told), frame.time,
+                               LATCHED)
         maps: np.ndarray | None = None
         for role in REGION_ROLES:
-            chosen = look.query.indices(role)
-            if look.maps is not None and chosen:
-                attention = look.maps.maps[chosen].max(axis=0)
+            attention = look.attention(role, step=-1)
+            if attention is not None:
                 write(f'attention/{role}', messages.image(attention.astype(np.float32), '32FC1', header))
                 maps = attention if role == 'target' else maps
         write('focus/regions', messages.detections(look.regions, header))
@@ -240,10 +240,15 @@ class _Run:
     def _lifted(self, look: Look, image: np.ndarray, header: Any) -> Look | None:
         stamp = messages.nanoseconds(header)
         near = min(self._depths, key=lambda each: abs(each[0] - stamp), default=None)
-        if self._intrinsics is None or near is None or abs(near[0] - stamp) > SLOP:
+        if self._camera is None or near is None or abs(near[0] - stamp) > SLOP:
             return None
         try:
-            return self._pipeline.lift(look, image, read_depth(near[1]), self._intrinsics)
+            depth, frame = read_depth(near[1]), messages.header_of(near[1]).frame_id
+            if frame and header.frame_id and frame != header.frame_id:
+                raise ValueError(f'it is in frame {frame!r}, the image in {header.frame_id!r}: it must be '
+                                 'registered to the image')
+            intrinsics = self._camera.shown(header.frame_id, (depth.shape[1], depth.shape[0]))
+            return self._pipeline.lift(look, image, depth, intrinsics)
         except (ImageError, ValueError) as error:
             self._skip(self._topics.depth, near[0], str(error))
             return None

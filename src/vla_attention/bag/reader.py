@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from rosbags.highlevel import AnyReader
-from rosbags.interfaces import MessageDefinitionFormat, Nodetype
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinitionFormat, Nodetype
+from rosbags.rosbag2.metadata import dump_qos_v8
 
 from vla_attention.bag.messages import CAMERA_INFO, COMPRESSED, IMAGE, STRING, type_store
 
@@ -20,7 +21,9 @@ _TYPES = {'image': (IMAGE, COMPRESSED), 'depth': (IMAGE,), 'camera_info': (CAMER
 _STAMPED = ('header.stamp.sec', 'header.stamp.nanosec', 'header.frame_id', 'data')
 # what is read of messages, as ROS 2 spells it; a bag brings definitions of its own
 _FIELDS = {IMAGE: (*_STAMPED, 'height', 'width', 'encoding', 'is_bigendian', 'step'),
-           COMPRESSED: (*_STAMPED, 'format'), CAMERA_INFO: ('k', 'p'), STRING: ('data',)}
+           COMPRESSED: (*_STAMPED, 'format'), STRING: ('data',),
+           CAMERA_INFO: ('k', 'p', 'header.frame_id', 'width', 'height', 'binning_x', 'binning_y',
+                         'roi.x_offset', 'roi.y_offset', 'roi.width', 'roi.height')}
 
 
 class BagError(ValueError):
@@ -47,6 +50,7 @@ class Record:
     type: str
     text: str       # definition of the type, '' where the bag has none
     language: str   # that the definition is written in: 'ros2msg' or 'ros2idl'
+    qos: str        # that it was offered with, as rosbag2 writes it; '' where the bag does not say
 
 
 class BagReader:
@@ -97,7 +101,7 @@ class BagReader:
         for topic in topics:
             kind = types[topic]
             for field in _FIELDS[kind]:
-                spelt = field if self.is_ros2 or kind != CAMERA_INFO else field.upper()
+                spelt = field if self.is_ros2 or field not in 'kp' else field.upper()
                 if not self._has_field(kind, spelt):
                     raise BagError(f'{self.path}: {topic} has no field {spelt}, as this bag defines {kind}')
 
@@ -113,6 +117,7 @@ class BagReader:
         :raises BagError: the file is broken at a place where messages cannot be told apart any more.
         """
         chosen = [each for each in self._reader.connections if topics is None or each.topic in topics]
+        qos = {connection.id: _qos(connection) for connection in chosen}
         messages = self._reader.messages(chosen)
         while True:
             try:
@@ -124,7 +129,8 @@ class BagReader:
                                ) from error
             definition = connection.msgdef
             yield Record(connection.topic, time, data, connection.msgtype, definition.data,
-                         'ros2idl' if definition.format == MessageDefinitionFormat.IDL else 'ros2msg')
+                         'ros2idl' if definition.format == MessageDefinitionFormat.IDL else 'ros2msg',
+                         qos[connection.id])
 
     def read(self, record: Record) -> Any:
         """Return the message of a record.
@@ -135,6 +141,12 @@ class BagReader:
             return self._reader.deserialize(record.data, record.type)
         except Exception as error:      # struct, index, unicode errors: whatever broken bytes lead to
             raise BagError(f'{type(error).__name__} {error}'.strip()) from error
+
+
+def _qos(connection: Connection) -> str:
+    if not isinstance(connection.ext, ConnectionExtRosbag2):
+        return ''
+    return dump_qos_v8(connection.ext.offered_qos_profiles)     # in numbers, which every rosbag2 reads
 
 
 def choose_topics(types: Mapping[str, str], named: Mapping[str, str], where: str) -> Topics:

@@ -13,6 +13,15 @@ from typing import IO, Any
 
 from mcap.reader import make_reader
 from mcap.writer import Writer
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2.metadata import dump_qos_v8
 
 from vla_attention.bag import messages
 
@@ -22,6 +31,10 @@ except ImportError:     # Windows, where nobody can tell what is abandoned
     fcntl = None        # type: ignore[assignment]
 
 RECORD = 'vla_attention'    # the metadata record that says what made the file
+_ANY = QosTime(0, 0)
+# what late subscribers get too
+LATCHED = dump_qos_v8([Qos(QosHistory.KEEP_LAST, 1, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL,
+                           _ANY, _ANY, QosLiveliness.AUTOMATIC, _ANY, False)])
 
 
 class BagWriter:
@@ -73,18 +86,19 @@ class BagWriter:
         finally:    # closing writes what is left, and a full disk refuses that
             self._part.unlink(missing_ok=True)
 
-    def write(self, topic: str, message: Any, log_time: int) -> None:
-        """Write a message of :mod:`vla_attention.bag.messages`; ``log_time`` is in nanoseconds."""
+    def write(self, topic: str, message: Any, log_time: int, qos: str = '') -> None:
+        """Write a message of :mod:`vla_attention.bag.messages`; see :meth:`write_raw`."""
         name = message.__msgtype__
-        self.write_raw(topic, name, messages.serialize(message), log_time)
+        self.write_raw(topic, name, messages.serialize(message), log_time, qos=qos)
 
     def write_raw(self, topic: str, name: str, data: bytes, log_time: int, text: str = '',
-                  language: str = 'ros2msg') -> None:
+                  language: str = 'ros2msg', qos: str = '') -> None:
         """Write a serialized message of the type ``name``.
 
         :param text: definition of the type; ours where empty.
         :param language: that ``text`` is written in: 'ros2msg' or 'ros2idl'.
         :param log_time: when it was recorded, in nanoseconds.
+        :param qos: that it is to be played with, as rosbag2 writes it; '': the default of rosbag2.
         :raises KeyError: ``text`` is empty, and we have no definition of the type.
         :raises ValueError: ``log_time`` is negative or takes more than 64 bits.
         """
@@ -97,7 +111,7 @@ class BagWriter:
                     text, language = messages.definition(name), 'ros2msg'
                 self._schemas[name] = self._writer.register_schema(name, language, text.encode())
             channel = self._channels[topic, name] = self._writer.register_channel(
-                topic, 'cdr', self._schemas[name], {'offered_qos_profiles': ''})
+                topic, 'cdr', self._schemas[name], {'offered_qos_profiles': qos})
             self._sequence[channel] = 0
         self._writer.add_message(channel, log_time, data, log_time, self._sequence[channel])
         self._sequence[channel] += 1

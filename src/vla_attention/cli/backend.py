@@ -9,7 +9,7 @@ from vla_attention.cli.common import UsageError
 
 
 def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None:
-    """Declare --backend, --model, --device, --looks, --precision, and --remote-url where ``remote``."""
+    """Declare --backend, --model, --device, --looks, --precision, and --remote-... where ``remote``."""
     parser.add_argument('--backend', default='embedded', metavar='NAME',
                         help='embedded (default), clipseg, owlv2, grounding_dino, siglip'
                         + (', or remote' if remote else ''))
@@ -24,12 +24,15 @@ def add_backend(parser: argparse.ArgumentParser, *, remote: bool = True) -> None
     if remote:
         parser.add_argument('--remote-url', metavar='URL',
                             help='of vla-attention serve, for --backend remote')
+        parser.add_argument('--remote-timeout', type=float, default=60.0, metavar='SECONDS',
+                            help='for an answer of the pool, without which the command fails: nothing else '
+                            'answers in its place, as it does on a robot (default: 60)')
 
 
 def backend_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the options say, as :func:`vla_attention.grounding.make_backend` takes it.
 
-    :raises UsageError: --looks is negative, or it is for another backend.
+    :raises UsageError: --looks is negative, or an option is for another backend.
     """
     chosen = {name: value for name, value in (('model', options.model), ('device', options.device))
               if value is not None}
@@ -42,10 +45,18 @@ def backend_options(options: argparse.Namespace) -> dict[str, Any]:
             raise UsageError(f'--looks must be 0 or more, got {options.looks}')
         chosen['looks'] = options.looks
     if options.backend == 'remote':
-        chosen['url'] = options.remote_url or ''
-    if options.backend in ('embedded', 'remote') and 'model' in chosen:
+        return _remote_options(options, chosen)
+    if options.backend == 'embedded' and 'model' in chosen:
         chosen['weights'] = chosen.pop('model')
     return chosen
+
+
+def _remote_options(options: argparse.Namespace, chosen: dict[str, Any]) -> dict[str, Any]:
+    from vla_attention.grounding.remote import NoFallback
+    if chosen:
+        raise UsageError(f'--{", --".join(chosen)}: that is for vla-attention serve to say, not for '
+                         '--backend remote')
+    return {'url': options.remote_url or '', 'timeout': options.remote_timeout, 'fallback': NoFallback()}
 
 
 def make_chosen(options: argparse.Namespace, **further: Any) -> Any:

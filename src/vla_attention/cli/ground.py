@@ -95,9 +95,12 @@ def _question(source: Path, number: int, line: str) -> _Question:
 
 
 def _look(pipeline: Any, question: _Question, intrinsics: list[float]) -> Any:
+    from vla_attention.grounding import BackendError
     image = read_image(question.image)
     try:
         look = pipeline.look(image, pipeline.instruct(question.instruction))
+    except BackendError as error:   # a pool that does not answer
+        raise UsageError(str(error)) from error
     except ValueError as error:     # too small to look at
         raise UsageError(f'{question.image}: {error}') from error
     if question.depth is None:

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _watch(options: argparse.Namespace) -> None:
     from vla_attention.frames import FrameError, open_frames
+    from vla_attention.grounding import BackendError
     from vla_attention.moments import MomentAttention, watch
     frames = open_frames(options.source, options.fps)
     try:
@@ -60,7 +61,7 @@ def _watch(options: argparse.Namespace) -> None:
                 moments.append(moment)
     except FrameError:
         raise
-    except ValueError as error:     # an image too small to look at
+    except (ValueError, BackendError) as error:     # an image too small to look at, a pool that is away
         raise UsageError(f'{options.source}: {error}') from error
     if moments:
         from vla_attention.view.filmstrip import KEY_FRAMES, draw_episode, key_frames

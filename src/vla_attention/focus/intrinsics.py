@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,6 +73,46 @@ class Intrinsics:
         """
         return Intrinsics(self.fx / binning[0], self.fy / binning[1],
                           (self.cx - corner[0]) / binning[0], (self.cy - corner[1]) / binning[1])
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What a sensor_msgs/CameraInfo says, but for the lens.
+
+    ``intrinsics`` and ``size`` (width, height) are of the full resolution, of which the image shows the part
+    at ``corner``, ``binning`` (columns, rows) pixels to one (REP 104).
+    """
+
+    frame_id: str
+    intrinsics: Intrinsics
+    corner: tuple[int, int]
+    size: tuple[int, int]
+    binning: tuple[int, int]
+
+    @classmethod
+    def of_info(cls, info: Any, k: Sequence[float], p: Sequence[float]) -> Camera:
+        """Take a message of any ROS; ``k`` and ``p``, which each spells its own way, beside it.
+
+        :raises ValueError: see :meth:`Intrinsics.of_camera`.
+        """
+        roi = info.roi      # all zeros: the whole
+        return cls(info.header.frame_id, Intrinsics.of_camera(k, p), (roi.x_offset, roi.y_offset),
+                   (roi.width or info.width, roi.height or info.height),
+                   (max(info.binning_x, 1), max(info.binning_y, 1)))
+
+    def shown(self, frame_id: str, size: tuple[int, int]) -> Intrinsics:
+        """Return the camera of an image.
+
+        :param frame_id: of the image; '' where it does not say.
+        :param size: width and height of the image.
+        :raises ValueError: the image is of another camera.
+        """
+        if self.frame_id and frame_id and self.frame_id != frame_id:
+            raise ValueError(f'camera_info is in frame {self.frame_id!r}, the image in {frame_id!r}')
+        shown = self.size[0] // self.binning[0], self.size[1] // self.binning[1]
+        if shown not in (size, (0, 0)):
+            raise ValueError(f'camera_info is of {shown[0]}x{shown[1]} pixels, depth of {size[0]}x{size[1]}')
+        return self.intrinsics.cut(self.corner, self.binning)
 
 
 def lens_shift(k: Sequence[float], d: Sequence[float], model: str, size: tuple[int, int],

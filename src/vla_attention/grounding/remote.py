@@ -38,6 +38,23 @@ class RemotePhrases:
     local: Any
 
 
+class NoFallback:
+    """Takes the place of a fall-back where only the pool's answer will do: what it cannot answer fails."""
+
+    name = 'none'
+    device = 'none'
+
+    def encode(self, phrases: Sequence[str]) -> None:
+        """Keep nothing."""
+
+    def attend(self, image: np.ndarray, encoded: None) -> AttentionMaps:
+        """Refuse.
+
+        :raises BackendError: always.
+        """
+        raise BackendError('the pool gave no answer')
+
+
 class RemoteBackend:
     """Sends images to ``vla-attention serve``; see :class:`vla_attention.grounding.GroundingBackend`.
 
@@ -87,6 +104,7 @@ class RemoteBackend:
         self._prober: threading.Thread | None = None
         self._closing = threading.Event()
         self._last = 'nobody yet'
+        self.answered_by = self.fallback.name   # the backend that gave the last answer
         self._counts = {'remote': 0, 'fallback': 0}
         self._trips: deque[float] = deque(maxlen=100)
         self._missed: deque[str] = deque(maxlen=RECENT)     # why, '' for an answer
@@ -102,6 +120,7 @@ class RemoteBackend:
         It takes the time-out and the fall-back's time at most.
 
         :param image: (H, W, 3) uint8 RGB.
+        :raises BackendError: the fall-back cannot answer either; see :class:`NoFallback`.
         :raises ValueError: another shape or dtype.
         """
         check_image(image)
@@ -119,7 +138,10 @@ class RemoteBackend:
             self._freshest = (image, encoded)
         if not self._breaker.closed:
             self._keep_probing()
-        maps = self.fallback.attend(image, encoded.local)
+        try:
+            maps = self.fallback.attend(image, encoded.local)
+        except BackendError as error:
+            raise BackendError(f'{error}: {self._missed[-1]}') from error
         self._note('fallback')
         return maps
 
@@ -196,8 +218,10 @@ class RemoteBackend:
                 self._trips.append(seconds)
                 backend, device = (printable(about.get(name, '?')) for name in ('backend', 'device'))
                 self._last = f'{backend} on {device} at {self.device}'
+                self.answered_by = backend
             else:
                 self._last = f'{self.fallback.name} on {self.fallback.device} (fall-back)'
+                self.answered_by = self.fallback.name
 
     def _keep_probing(self) -> None:
         if self._prober is None or not self._prober.is_alive():

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from geometry_msgs.msg import Point, PoseStamped, Quaternion, Vector3
 from geometry_msgs.msg import Pose as PoseMessage
-from sensor_msgs.msg import CameraInfo, PointCloud2, PointField
+from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vla_attention.focus import FocusRegion, Intrinsics, Pose
+from vla_attention.focus import FocusRegion, Pose
 from vla_attention.focus.pose import rotation
 
 COLOURS = {'target': (0.1, 0.8, 0.2), 'destination': (0.1, 0.4, 1.0), 'avoid': (0.95, 0.1, 0.1)}
@@ -21,14 +21,6 @@ OPACITY = 0.45
 GREY = np.full((1, 3), 160, np.uint8)     # of points whose colour is not known
 LETTERS = 0.025     # height of labels in metres
 ARROW = 0.012       # thickness of the arrow to the destination in metres
-
-
-def read_intrinsics(message: CameraInfo) -> Intrinsics:
-    """Return the pinhole camera of a CameraInfo: that of P where it is given (rectified images), else of K.
-
-    :raises ValueError: a focal length that is not above 0, or a value that is not a number.
-    """
-    return Intrinsics.of_camera(message.k, message.p)
 
 
 def write_cloud(points: np.ndarray, colors: np.ndarray | None, header: Header) -> PointCloud2:

@@ -15,17 +15,11 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-from vla_attention.focus import FocusRegion, Intrinsics, approach_pose, lift
+from vla_attention.focus import Camera, FocusRegion, Intrinsics, approach_pose, lift
 from vla_attention.focus.intrinsics import lens_shift
 from vla_attention.focus.pose import turned_like
 from vla_attention.ros import qos
-from vla_attention.ros.clouds import (
-    read_intrinsics,
-    write_cloud,
-    write_markers,
-    write_pose,
-    write_regions_3d,
-)
+from vla_attention.ros.clouds import write_cloud, write_markers, write_pose, write_regions_3d
 from vla_attention.ros.colour_stream import ColourStream
 from vla_attention.ros.detections import read_regions
 from vla_attention.ros.frames import FrameError, Frames, moved
@@ -178,8 +172,12 @@ class FocusNode(PerceptionNode):
         self._info, self._lens = message, lens
 
     def _tell_lens(self, info: CameraInfo, lens: tuple[float, ...]) -> None:
-        corner, size, binning = _part(info)
-        shift = lens_shift(info.k, lens, info.distortion_model, size, corner) / min(binning)
+        try:
+            camera = Camera.of_info(info, info.k, info.p)
+        except ValueError:      # each frame will be refused, and why
+            return
+        shift = lens_shift(info.k, lens, info.distortion_model, camera.size, camera.corner)
+        shift /= min(camera.binning)
         self.health.fact('lens moves the border by (pixels)', f'{shift:.1f}')
         if shift > SHIFTED:
             self.get_logger().warning(
@@ -269,19 +267,15 @@ class FocusNode(PerceptionNode):
                       self._colour(header, depth.shape))
 
     def _intrinsics(self, info: CameraInfo, frame: str, size: tuple[int, int]) -> Intrinsics:
-        topic = self.resolve_topic_name('camera_info')
-        if info.header.frame_id and frame and info.header.frame_id != frame:
-            raise RefusedError('camera_info', f'{topic} is in frame {info.header.frame_id!r}, the image in '
-                               f'{frame!r}: {OTHER_CAMERA}')
-        corner, part, binning = _part(info)
-        shown = part[0] // binning[0], part[1] // binning[1]
-        if shown not in (size, (0, 0)):
-            raise RefusedError('camera_info', f'{topic} is of {shown[0]}x{shown[1]} pixels, depth of '
-                               f'{size[0]}x{size[1]}: {OTHER_CAMERA}')
         try:
-            return read_intrinsics(info).cut(corner, binning)
+            camera = Camera.of_info(info, info.k, info.p)
         except ValueError as error:
-            raise RefusedError('camera_info', f'{topic}: {error}') from error
+            raise RefusedError('camera_info', f'{self.resolve_topic_name("camera_info")}: {error}') from error
+        try:
+            return camera.shown(frame, size)
+        except ValueError as error:
+            raise RefusedError('camera_info', f'{self.resolve_topic_name("camera_info")}: {error}: '
+                               f'{OTHER_CAMERA}') from error
 
     def _colour(self, header: Header, size: tuple[int, ...]) -> np.ndarray | None:
         topic = self._colour_stream.topic
@@ -390,13 +384,6 @@ def _current(regions: Sequence[FocusRegion], role: str, match: dict[str, Any]) -
         own = [index for index in own if 2 * np.count_nonzero(shown & masks[index])
                > np.count_nonzero(masks[index])]
     return max(own, key=lambda index: regions[index].score, default=None)
-
-
-def _part(info: CameraInfo) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Return which part of the full resolution an image shows (REP 104): its corner, size, and binning."""
-    roi = info.roi      # all zeros: the whole
-    return ((roi.x_offset, roi.y_offset), (roi.width or info.width, roi.height or info.height),
-            (max(info.binning_x, 1), max(info.binning_y, 1)))
 
 
 def _nanoseconds(header: Header) -> int:
