@@ -4,7 +4,8 @@
     ros2 launch vla_attention demo.launch.py source:=scene
     ros2 launch vla_attention demo.launch.py source:=my_table.jpg instruction:='pick up the mug'
 
-Every argument of attention.launch.py can be given too.
+Every argument of attention.launch.py can be given too; use_sim_time, autostart and enclave are the stack's
+alone, and source, rate and instruction win over what params_file says of scene_camera.
 """
 
 import os

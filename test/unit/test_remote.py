@@ -323,6 +323,7 @@ def test_where_the_pool_alone_will_do_its_silence_is_an_error():
         backend = remote(url, fallback=NoFallback())
         encoded = backend.encode(PHRASES)
         assert backend.attend(IMAGE, encoded).phrases == PHRASES
+    assert str(NoFallback()) == str(NoFallback())       # bags are known by what they were made with
     for _ in range(3):      # before and after the breaker opens
         with pytest.raises(BackendError, match=r'the pool gave no answer: .*refused'):
             backend.attend(IMAGE, encoded)

@@ -67,10 +67,10 @@ def run(options: argparse.Namespace) -> None:
     if engine == 'ray' and find_spec('ray') is None:
         missing.append('ray[serve]')
     if missing:
-        raise UsageError(f'{", ".join(missing)} not installed: pip install "vla_attention[serve]", or '
-                         '-r scripts/requirements-serve.txt')
+        raise UsageError(f'{", ".join(missing)} not installed: pip install {" ".join(map(repr, missing))}')
     if engine == 'single' and (most > 1 or options.gpus):
-        raise UsageError('--replicas, --most-replicas and --gpus are for --engine ray')
+        without = '' if options.engine == 'single' else ', which is not installed: pip install "ray[serve]"'
+        raise UsageError(f'--replicas, --most-replicas and --gpus are for Ray{without}')
     further = {'threads': options.threads} if options.threads and options.backend == 'embedded' else {}
     given = {'backend': options.backend, 'options': {**backend_options(options), **further},
              'batch': options.batch, 'batch_wait': options.batch_wait / 1e3, 'waiting': options.waiting,

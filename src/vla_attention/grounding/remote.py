@@ -38,6 +38,7 @@ class RemotePhrases:
     local: Any
 
 
+@dataclass(frozen=True)
 class NoFallback:
     """Takes the place of a fall-back where only the pool's answer will do: what it cannot answer fails."""
 
