@@ -28,8 +28,9 @@ def add(commands: Any) -> None:
   vla-attention bag table.mcap table_attended.mcap --merge      # the bag's own instructions, inputs copied
   vla-attention bag monday/*.mcap attended/ --instruction "pick up the red mug" --jobs 4
 
-Written are instruction/parsed, attention/target, .../destination and .../avoid (of all steps of the instruction),
-focus/regions, overlay/compressed and, where depth and camera_info are recorded, focus/regions_3d.
+Written are instruction/parsed, attention/target, .../destination and .../avoid (of all steps of the
+instruction), focus/regions, overlay/compressed and, where depth and camera_info are recorded,
+focus/regions_3d.
 Called again, it goes on with the bags that are not finished. The result opens in Foxglove and with ros2 bag.
 A bag that cannot be worked on leaves the others alone; the exit status is 2 then.
 """)
