@@ -23,8 +23,8 @@ from training.language.evaluate import SCORED, Tally, measure
 from vla_attention.language.parser import InstructionParser
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = ROOT / 'test' / 'unit' / 'data' / 'commands.txt'
-BLIND = [ROOT / 'training' / 'language' / name for name in ('blind.txt', 'blind_2.txt', 'blind_3.txt')]
+OWN = [ROOT / 'test' / 'unit' / 'data' / name for name in ('commands.txt', 'spoken.txt')]
+BLIND = [ROOT / 'training' / 'language' / f'blind{which}.txt' for which in ('', '_2', '_3', '_4')]
 """Tagged before any answer on them was seen."""
 ROLE_OF_TAG = {'T': 'target', 'A': 'action', 'M': 'manner', 'D': 'destination', 'S': 'source'}
 _TAG = re.compile(r'\[([TAMDS]):([^\]]+)\]')
@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument('--commands', type=int, default=2000, help='generated commands (default: 2000)')
     parser.add_argument('--seed', type=int, default=77, help='of the generated commands (default: 77)')
-    parser.add_argument('--tagged', type=Path, nargs='*', default=[OWN, *BLIND, *_found()],
+    parser.add_argument('--tagged', type=Path, nargs='*', default=[*OWN, *BLIND, *_found()],
                         help='files of tagged commands (default: '
-                             f'{", ".join(path.name for path in (OWN, *BLIND))}, and dev.txt where it is)')
+                             f'{", ".join(path.name for path in (*OWN, *BLIND))}, and dev.txt where it is)')
     parser.add_argument('--timed', type=int, default=300, help='commands that are timed (default: 300)')
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 
 from training.language.chooser import Chooser
-from training.language.english_clauses import Clause, clause, inflect, prohibition, with_manner
-from training.language.english_phrases import destination, noun_phrase
+from training.language.english_asides import condition, purpose, remark
+from training.language.english_clauses import Clause, clause, prohibition, with_manner
+from training.language.english_phrases import destination, noun_phrase, source
+from training.language.english_verbs import inflect
 from training.language.sample import Group, Word, link, mark, say
 
 _ASKING = ('could', 'can', 'would', 'will', 'do', 'is', 'are', 'may', 'how', 'why')
@@ -15,8 +17,8 @@ _ASKING = ('could', 'can', 'would', 'will', 'do', 'is', 'are', 'may', 'how', 'wh
 def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
     kind = choose.pick(
-        plain=83, noun=4.5, have=3.5, topic=1.5, passive=1.5, belongs=1.3, there=1.5, see=1, said=1.2,
-        gentle=1.2, gerund=2.5, instead=1.2,
+        plain=81, noun=4, have=3.5, topic=1.7, passive=4.5, belongs=1.3, there=1.5, see=1, said=1.2,
+        gentle=1.2, gerund=2.5, instead=1.2, other=1.2,
     )
     if kind == 'noun':
         return _named(choose, [])
@@ -36,6 +38,8 @@ def sentence(choose: Chooser) -> list[Word]:
     if kind == 'gerund':
         made = clause(choose, form='ing', front=False)
         return say(choose.rng.choice(choose.lists['gerund_prefixes'])) + made.words + _end(choose, True)
+    if kind == 'other':
+        return _other(choose)
     if kind == 'instead':
         other = noun_phrase(choose, depth=1, post='none')
         mark(other.words, '', avoid=True)
@@ -114,19 +118,66 @@ def _gently(choose: Chooser, group: Group, made: Clause) -> list[Word]:
 
 
 def _passive(choose: Chooser) -> list[Word]:
+    """Return a command about a thing: "the cup must be washed", "could it be put away", "it needs drying"."""
+    kind = choose.pick(passives=5, asked=3, needs=1.5, wished=2, terse=1)
     group = noun_phrase(choose, post='clear')
     mark(group.words, 'target')
-    cls = choose.pick(place=3, move=3, act=3)
-    action = say(inflect(choose, choose.verb(cls), 'past'))
-    mark(action, 'action')
-    link(action[1:], 'argument', action[:1])
-    link([group.head], 'argument', action[:1])
-    words = group.all() + say(choose.word('passives')) + action
-    if cls != 'act':
+    actions: list[list[Word]] = []
+    for last in (False, True) if choose.chance(0.12) else (True,):
+        cls = choose.pick(place=3, move=3, act=3, take_from=0.5) if last else 'act'
+        verb = choose.verb(cls)
+        if cls == 'act' and choose.chance(0.15):
+            verb = ' '.join(choose.rng.choice(choose.lists['split']))
+        if kind == 'needs':
+            verb = inflect(choose, verb, 'ing')
+        elif kind != 'terse' or choose.chance(0.5):
+            verb = inflect(choose, verb, 'past')
+        actions.append(say(verb))
+    action = actions[-1]
+    for words in actions:
+        mark(words, 'action')
+        link(words[1:], 'argument', words[:1])
+    link([group.head], 'argument', [words[0] for words in actions])
+    link(actions[0][:1], 'action_order', action[:1])
+    done = action if len(actions) == 1 else [*actions[0], *say('and'), *action]
+    if kind == 'asked':
+        words = say(choose.word('passive_asks')) + group.all() + say('be') + done
+    elif kind == 'needs':
+        words = group.all() + say(choose.word('needing')) + done
+    elif kind == 'wished':
+        words = say(choose.word('passive_wishes')) + group.all() + done
+    elif kind == 'terse':
+        words = [*group.all(), Word(choose.rng.choice(':,-'), glue=True), *done]
+    else:
+        words = group.all() + say(choose.word('passives')) + done
+    if cls in ('place', 'move'):
         there = destination(choose, cls)
         link([there.head], 'argument', action[:1])
         words += there.all()
-    return with_manner(choose, words, action, False, False, '') + _end(choose, False)
+    elif cls == 'take_from':
+        here = source(choose)
+        link([here.head], 'argument', action[:1])
+        words += here.all()
+    return with_manner(choose, words, action, False, False, '') + _end(choose, kind == 'asked')
+
+
+def _other(choose: Chooser) -> list[Word]:
+    """Return a command that opens with what is not meant: "not the red cup, the blue one, take it"."""
+    other = noun_phrase(choose, depth=1, post='none')
+    mark(other.words, '', avoid=True)
+    lead = [*say('not'), *other.all(), Word(choose.rng.choice(',,.'), glue=True)]
+    if choose.chance(0.4):
+        return lead + clause(choose, front=False).words + _end(choose, False)
+    if choose.chance(0.5):
+        return _named(choose, lead + say(choose.template(choose.lists['have_prefixes'])))
+    group = noun_phrase(choose, depth=1, post='clear')
+    mark(group.words, 'target')
+    lead += say('but' if choose.chance(0.2) else '') + group.all() + [Word(',', glue=True)]
+    made = clause(choose, may_refer=True)
+    while made.named:
+        made = clause(choose, may_refer=True)
+    link([group.head], 'argument', [made.verb])
+    return lead + made.words + _end(choose, False)
 
 
 def _belongs(choose: Chooser) -> list[Word]:
@@ -146,10 +197,10 @@ def _belongs(choose: Chooser) -> list[Word]:
 def _steps(choose: Chooser) -> list[Word]:
     count = choose.rng.choices((1, 2, 3, 4), (0.57, 0.33, 0.08, 0.02))[0]
     question = False
-    remark = [*_remark(choose), Word(choose.rng.choice('..,'), glue=True)] if choose.chance(0.03) else []
-    words = list(remark)
+    aside = [*remark(choose), Word(choose.rng.choice('..,'), glue=True)] if choose.chance(0.03) else []
+    words = list(aside)
     if not words and choose.chance(0.035):
-        words = [*_condition(choose), Word(',', glue=True)]
+        words = [*condition(choose), Word(',', glue=True)]
     if choose.chance(0.42):
         if choose.chance(0.45):
             prefix = choose.word('openers').format(name=choose.word('names'))
@@ -173,7 +224,7 @@ def _steps(choose: Chooser) -> list[Word]:
             words = (words + time) if choose.chance(0.5) and not question else (time + words)
         if index == forbid_at:
             if first:
-                words = list(remark)
+                words = list(aside)
             made = prohibition(choose)
         else:
             before = words[-1].text if words else '.'
@@ -191,7 +242,17 @@ def _steps(choose: Chooser) -> list[Word]:
             words += after
     for verb, following in itertools.pairwise(verbs):
         link([verb], 'action_order', [following])
+    if verbs and forbid_at != count - 1 and choose.chance(0.015):
+        words += _also(choose, verbs[-1])
     return words + _end(choose, question)
+
+
+def _also(choose: Chooser, verb: Word) -> list[Word]:
+    """Return another thing for the last verb: ", also the small knife"."""
+    group = noun_phrase(choose, depth=1, post='none')
+    mark(group.words, 'target')
+    link([group.head], 'argument', [verb])
+    return [Word(',', glue=True), *say(choose.word('also')), *group.all()]
 
 
 def _joint(choose: Chooser, last: bool, time: list[Word], numbered: bool, forbids: bool) -> list[Word]:
@@ -257,38 +318,21 @@ def _reordered(choose: Chooser, lead: list[Word], question: bool) -> list[Word]:
     )
 
 
-def _remark(choose: Chooser) -> list[Word]:
-    """Return something said beside the command: "it is fragile", "the plate is hot"."""
-    if choose.chance(0.7):
-        return say(choose.word('other_clauses'))
-    if choose.chance(0.15):
-        return say(f'{choose.word("careful_with")} the {choose.noun()}')
-    verb = choose.rng.choice(('is', 'is', 'was', 'looks', 'seems', 'might be', 'is too', 'is not'))
-    which = choose.rng.choice(('the', 'the', 'that', 'my'))
-    return say(f'{which} {choose.noun()} {verb} {choose.word("states")}')
-
-
-def _condition(choose: Chooser) -> list[Word]:
-    """Return when to do it: "when the water boils"; nothing in it is looked at."""
-    when = choose.word('when')
-    if choose.chance(0.45):
-        return say(f'{when} {choose.word("signals")}')
-    who = choose.rng.choice(('it', 'it', 'everything', 'the ' + choose.noun(), 'the ' + choose.noun()))
-    return say(f'{when} {who} {choose.word("happens")}')
-
-
 def _end(choose: Chooser, question: bool) -> list[Word]:
     words: list[Word] = []
     if choose.chance(0.05):
         words += [Word(',', glue=True)] if choose.chance(0.15) else []
-        words += _condition(choose)
+        words += condition(choose)
     if choose.chance(0.10):
         suffix = choose.template(choose.lists['suffixes'])
         words += [Word(',', glue=True)] if suffix.startswith(',') else []
         words += say(suffix.lstrip(', '))
         question = question or suffix.endswith('you')
-    if choose.chance(0.05):
-        words += _between(choose.word('reasons')) + _remark(choose)
+    if choose.chance(0.08):
+        reason = choose.chance(0.6)
+        words += _between(choose.word('reasons')) + remark(choose) if reason else purpose(choose)
+    if choose.chance(0.02):
+        words += [Word(',', glue=True), *say(choose.word('called'))]
     if question and choose.chance(0.85):
         words.append(Word('?', glue=True))
     elif choose.chance(0.6):

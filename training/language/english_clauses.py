@@ -8,6 +8,7 @@ from training.language.chooser import Chooser
 from training.language.english_manner import manner
 from training.language.english_phrases import destination, noun_phrase, source
 from training.language.english_targets import targets
+from training.language.english_verbs import inflect
 from training.language.invent import english_noun
 from training.language.sample import Word, link, mark, say
 
@@ -16,9 +17,10 @@ _ORDERS = {  # of action (A), target (T), source (S), destination (D): what a cl
     'keep': {'A T M': 1.0},
     'result': {'A T R': 1.0},
     'take_from': {'A T S': 1.0, 'S , A T': 0.05},
-    'place': {'A T D': 1.0, 'A T S D': 0.05, 'D , A T': 0.03, 'A D T': 0.03},
-    'move': {'A T D': 1.0, 'A T S D': 0.18, 'A T D S': 0.03, 'D , A T': 0.01},
+    'place': {'A T D': 1.0, 'A T S D': 0.05, 'A T D S': 0.03, 'D , A T': 0.03, 'A D T': 0.03},
+    'move': {'A T D': 1.0, 'A T S D': 0.18, 'A T D S': 0.1, 'D , A T': 0.01},
     'attach': {'A T D': 1.0},
+    'aim': {'A T D': 1.0},
     'pour': {'A T D': 1.0, 'A T S D': 0.12},
     'act': {'A T': 1.0},
     'work': {'A T': 1.0},
@@ -36,6 +38,7 @@ _CLASSES = {
     'place': 26,
     'move': 15,
     'attach': 3,
+    'aim': 0.8,
     'pour': 5,
     'act': 20,
     'work': 6,
@@ -56,29 +59,6 @@ class Clause:
     words: list[Word]
     verb: Word
     named: bool
-
-
-def inflect(choose: Chooser, verb: str, form: str) -> str:
-    """Return the verb's base, '-ing' or participle form; a particle stays as it is."""
-    first, _, rest = verb.partition(' ')
-    if form == 'ing':
-        if first.endswith('ie'):
-            first = first[:-2] + 'y'
-        elif first.endswith('e') and not first.endswith(('ee', 'oe', 'ye')):
-            first = first[:-1]
-        elif first in choose.lists['double']:
-            first += first[-1]
-        first += 'ing'
-    elif form == 'past':
-        if first in choose.lists['irregular_past']:
-            first = choose.lists['irregular_past'][first]
-        elif first.endswith('e'):
-            first += 'd'
-        elif first.endswith('y') and first[-2] not in 'aeiou':
-            first = first[:-1] + 'ied'
-        else:
-            first += (first[-1] if first in choose.lists['double'] else '') + 'ed'
-    return f'{first} {rest}'.strip()
 
 
 def clause(
@@ -105,7 +85,7 @@ def clause(
         verb = choose.word('result')
     elif kind == 'work':    # with a tool, which is too rare among all verbs that act
         verb = choose.word('using')
-    elif order[0] == 'A' and kind != 'go' and choose.chance(0.015):
+    elif order[0] == 'A' and kind != 'go' and choose.chance(0.03):
         verb = english_noun(choose.rng)
     else:
         verb = choose.verb('move' if kind == 'place' and choose.chance(0.06) else kind)
@@ -127,7 +107,7 @@ def _steady(choose: Chooser, kind: str, verb: str) -> bool:
     """
     if kind in ('split_place', 'go') or verb in choose.lists['weak']:
         return kind not in ('split_place', 'go')
-    placing = ('place', 'move', 'attach', 'pour')
+    placing = ('place', 'move', 'attach', 'pour', 'aim')
     return kind not in placing and not any(verb in choose.lists['verbs'][name] for name in placing)
 
 
@@ -180,11 +160,23 @@ def _arrange(
             for index, group in enumerate(groups):
                 link([group.head], 'argument', [verb])
                 words += (say('and') if index else []) + group.all()
+            if there and kind in ('place', 'move') and len(groups) == 1 and choose.chance(0.015):
+                words += _not_there(choose)
             if order == ['A', 'T', 'D'] and named and len(groups) == 1 and choose.chance(0.035):
                 words += _likewise(choose, kind, verb, motional)
         else:
             words.append(Word(slot, glue=True))
     return words, named
+
+
+def _not_there(choose: Chooser) -> list[Word]:
+    """Return where it is not to go: "put it in the box, *not on the table*"."""
+    other = noun_phrase(choose, depth=2, post='none', key=choose.pick(surfaces=1, containers=1))
+    place = say(choose.rng.choice(('in', 'on', 'into', 'to', ''))) + other.all()
+    mark(place, '', avoid=True)
+    how = choose.rng.choice((',', ',', '', ', and'))
+    return [*[Word(part, glue=not part.isalpha()) for part in how.split()],
+            *say(choose.rng.choice(('not', 'not', 'instead of'))), *place]
 
 
 def _likewise(choose: Chooser, kind: str, verb: Word, motional: str) -> list[Word]:
@@ -318,7 +310,15 @@ def prohibition(choose: Chooser) -> Clause:
         there = destination(choose, 'place')
         link([there.head], 'argument', [main])
         tail = there.all()
-    return Clause(lead + action + meant + tail, main, named)
+    words = lead + action + meant + tail
+    if choose.chance(0.08):
+        part, how = manner(choose, 'after', verb)
+        for group in how:
+            link(group.words, 'cause', [main])
+        words += part
+    if choose.chance(0.06):
+        words += say(choose.word('not_ever'))
+    return Clause(words, main, named)
 
 
 def _particle(choose: Chooser, action: list[Word], main: Word) -> list[Word]:

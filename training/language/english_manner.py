@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.language.chooser import Chooser
-from training.language.english_phrases import feature, noun_phrase
+from training.language.english_phrases import feature, noun_phrase, plural
 from training.language.sample import Group, Word, mark, say
 
 
@@ -29,10 +29,12 @@ def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], lis
             facing=3,
             until=3,
             during=2.5,
+            measured=25 if verb in choose.lists['measured'] else 1.5,
+            shaped=3,
+            sorted=40 if verb in choose.lists['sorting'] else 0.8,
             pieces=40 if verb in choose.lists['cutting'] else 0,
             ways=60 if verb in choose.lists['turning'] and place == 'after' else 0,
             filled=60 if verb in choose.lists['filling'] else 0,
-            sorted=40 if verb in choose.lists['sorting'] else 0,
             postures=25 if verb in choose.lists['verbs']['place'] else 0,
             carried=8 if verb in choose.lists['verbs']['move'] + choose.lists['verbs']['take'] else 0,
         )
@@ -84,8 +86,12 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
         return say(f'by {which} {colour}{choose.word("grips")}')
     if kind == 'facing':
         side = choose.word('sides_of')
-        if choose.chance(0.3):
-            return say(f'{side} {rng.choice(("up", "down", "first", "side up", "end up"))}')
+        draw = rng.random()
+        if draw < 0.12:
+            return say(choose.word('facing'))
+        if draw < 0.4:
+            side = side if choose.chance(0.7) else plural(choose.noun(rng.choice(('nouns', 'parts'))))
+            return say(f'{side} {choose.word("ends")}')
         return say(f'with {rng.choice(("the", "the", "its", "their"))} {side} {choose.word("facing")}')
     if kind == 'beginning':
         return say(choose.word('beginning')) + noun_phrase(choose, depth=1, post='none').all()
@@ -101,6 +107,11 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
         return say(choose.word('sorted_by'))
     if kind in ('postures', 'carried'):
         return say(choose.word(kind))
+    if kind == 'measured':
+        return say(_measured(choose))
+    if kind == 'shaped':
+        kind_of = choose.word('shaped_as') + ' ' if choose.chance(0.3) else ''
+        return say(f'in {kind_of}{choose.word("shapes")}')
     if kind == 'ways':
         return say(choose.word('ways'))
     if kind == 'filled':
@@ -111,6 +122,19 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
     if kind == 'tool':
         return _tool(choose, place, verb)
     return _unhurt(choose)
+
+
+def _measured(choose: Chooser) -> str:
+    """Return how far: "two inches", "by about thirty degrees", "a quarter turn clockwise", "partway"."""
+    if choose.chance(0.25):
+        return choose.word('partly')
+    about = choose.word('about') + ' ' if choose.chance(0.5) else ''
+    if choose.chance(0.3):
+        far = choose.word('one_unit')
+    else:
+        far = f'{choose.word("numerals")} {choose.word("units")}'
+    way = ' ' + choose.word('further') if choose.chance(0.4) else ''
+    return about + far + way
 
 
 def _tool(choose: Chooser, place: str, verb: str) -> list[Word]:

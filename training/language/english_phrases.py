@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from training.language.chooser import Chooser
-from training.language.invent import english_noun
+from training.language.english_verbs import inflect
+from training.language.invent import code, english_noun
 from training.language.sample import Group, Word, link, mark, say
 
 
@@ -68,7 +69,7 @@ def _everything(choose: Chooser, post: str) -> Group:
 
 
 def _determiner(choose: Chooser) -> tuple[list[Word], list[Word]]:
-    kind = choose.pick(the=70, a=9, none=8, that=4, my=4, all=3, some=1, another=1)
+    kind = choose.pick(the=67, a=9, none=11, that=4, my=4, all=3, some=1, another=1)
     if kind == 'the':
         return say('the'), []
     if kind == 'a':
@@ -127,7 +128,8 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
     elif draw < 0.40 and key == 'nouns':
         words = say(choose.noun()) + say(choose.noun('parts'))
     elif draw < 0.42:
-        words = say(choose.noun(key)) + say(choose.word('numbers'))
+        number = choose.word('numbers') if choose.chance(0.5) else code(choose.rng)
+        words = say(choose.noun(key) if choose.chance(0.93) else '') + say(number)
     elif draw < 0.44:
         words = say(choose.noun()) + say(choose.word('compounded'))
     else:
@@ -149,9 +151,11 @@ def plural(noun: str) -> str:
 def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
     bare = 1 if post in ('any', 'still') else 0  # a bare place behind the noun
     leading = choose.lists['motional'] + choose.lists['deictic'] if post == 'still' else []
-    kind = choose.pick(clause=3, spot=2 * bare, near=4 * bare, that=3, at=3 * bare, having=1)
+    kind = choose.pick(clause=2, spot=2 * bare, near=4 * bare, that=3, at=3 * bare, having=1, acting=2)
     if kind == 'clause':
         return say(choose.word('clauses'))
+    if kind == 'acting':
+        return _acting(choose, depth, bare)
     if kind == 'spot':
         return say(choose.rng.choice([spot for spot in choose.lists['spots'] if not _leads(spot, leading)]))
     if kind == 'having':
@@ -168,6 +172,37 @@ def _postmodifier(choose: Chooser, depth: int, post: str) -> list[Word]:
         relations = [relation for relation in relations if not _leads(relation, leading)]
     relation = choose.rng.choice(relations)
     return words + say(relation) + _place(choose, relation, depth)
+
+
+def _acting(choose: Chooser, depth: int, bare: int) -> list[Word]:
+    """Return what a thing does or what was done to it: "that fell behind the sofa", "labeled B-7"."""
+    kind = choose.pick(happened=3, doing=2, done=2, has=1, coded=1, stuck=2 * bare)
+    lead = choose.rng.choice(('that', 'that', 'that', 'which', ''))
+    if kind == 'coded':
+        return say(f'{choose.word("labeled")} {code(choose.rng)}')
+    if kind == 'doing':
+        lead = lead or choose.rng.choice(("that's", 'that is'))
+        lead = lead if lead in ("that's", 'that is') else f'{lead} is'
+        return say(f'{lead} {choose.word("doing")}')
+    if kind == 'has':
+        most = choose.rng.choice(('the most', 'a', 'no', 'the', 'two', 'lots of', 'more', 'the fewest'))
+        return say(f'that {choose.rng.choice(("has", "have", "had", "shows"))} {most} '
+                   f'{choose.noun() if choose.chance(0.4) else choose.word("features")}')
+    if kind == 'done':
+        verb = inflect(choose, choose.verb(choose.pick(act=3, place=1, take=2)), 'past')
+        when = choose.word('times') if choose.chance(0.3) else ''
+        return say(f'{lead} {choose.word("having_done")} {verb} {when}')
+    relation = choose.word(choose.pick(near=3, at=2))
+    if kind == 'happened':
+        words = say(f'{lead or "that"} {choose.word("happened")}')
+        if choose.chance(0.15):
+            return words + say(choose.word('times'))
+    else:
+        words = say(choose.word('stuck'))
+        if choose.chance(0.12):
+            return words + say(choose.rng.choice(('outside', 'inside', 'together', 'there', 'upside down')))
+        relation = relation if choose.chance(0.6) else 'to'
+    return words + say(relation) + _place(choose, relation, depth, post='none')
 
 
 def feature(choose: Chooser) -> str:
@@ -223,7 +258,8 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
         link(words[:-1], 'modifier', [words[-1]])
         return Group(words, words[-1])
     moving = verb_class in ('move', 'go') or (verb_class == 'pour' and choose.chance(0.3))
-    relation = choose.weighted('to_attach' if verb_class == 'attach' else 'to_move' if moving else 'to_place')
+    by_class = {'attach': 'to_attach', 'aim': 'to_aim'}
+    relation = choose.weighted(by_class.get(verb_class, 'to_move' if moving else 'to_place'))
     if motional:
         relation = choose.word(motional)
     if relation in ('to', 'over to', 'toward', 'towards', 'back to', 'closer to', 'up to') and choose.chance(

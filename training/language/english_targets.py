@@ -69,9 +69,10 @@ def _liquid(choose: Chooser) -> Group:
     words = say(choose.noun('liquid'))
     link(words[:-1], 'modifier', [words[-1]])
     if choose.chance(0.35):
-        words = say('some' if choose.chance(0.4) else choose.word('amounts')) + words
-        link(words[:-1], 'modifier', [words[-1]])
-        return Group(words, words[-1])
+        amount = say('some' if choose.chance(0.4) else choose.word('amounts'))
+        count = amount[0].text in ('a', 'an') and amount[1].text in choose.lists['measuring']
+        link(amount[count:] + words[:-1], 'modifier', [words[-1]])
+        return Group(amount[count:] + words, words[-1], amount[:count])
     if choose.chance(0.06):
         words = say(choose.word('amounts_alone'))
         link(words[:-1], 'modifier', [words[-1]])
@@ -81,6 +82,8 @@ def _liquid(choose: Chooser) -> Group:
 
 def _contrast(choose: Chooser, words: list[Word]) -> list[Word]:
     """Add what is not meant: "the red cup, not the blue one"."""
+    if choose.chance(0.25):
+        return _corrected(choose, words)
     other = noun_phrase(choose, depth=1, post='none')
     mark(other.words, '', avoid=True)
     how = choose.word('not_meant')
@@ -101,3 +104,13 @@ def _contrast(choose: Chooser, words: list[Word]) -> list[Word]:
             *words,
         ]
     return words + say(how) + other.all()
+
+
+def _corrected(choose: Chooser, words: list[Word]) -> list[Word]:
+    """Add the thing that was meant: "that cup, no, the blue one"; both are named, and both are looked for."""
+    other = noun_phrase(choose, depth=1, post='none')
+    [verb] = [key for word in words if word.role == 'target' for key in word.links.get('argument', [])][:1]
+    mark(other.words, 'target')
+    link([other.head], 'argument', [verb])
+    how = choose.word('corrections')
+    return [*words, *[Word(part, glue=not part.isalpha()) for part in how.split()], *other.all()]

@@ -207,5 +207,19 @@ def korean_stem(rng: random.Random) -> tuple[str, str]:
     return stem + '이', stem + '여'
 
 
+def korean_mimetic(rng: random.Random) -> str:
+    """Return a made-up word that sounds like what it means, most of them doubled: "뚜벅뚜벅", "쿡"."""
+    beat = ''.join(_syllable(rng) for _ in range(rng.choice((1, 2, 2))))
+    return beat if len(beat) == 1 and rng.random() < 0.5 else beat * 2
+
+
+def code(rng: random.Random) -> str:
+    """Return a made-up mark: "B-07", "JK117", "4C", "12"."""
+    letters = ''.join(rng.choices('ABCDEFGHJKLMPRSTUVX', k=rng.choice((1, 1, 1, 2, 3))))
+    digits = str(rng.randrange(1, 10 ** rng.choice((1, 1, 2, 2, 3))))
+    forms = (f'{letters}{digits}', f'{letters}-{digits}', f'{digits}{letters[0]}', digits, letters[0])
+    return rng.choices(forms, (3, 1, 1, 2, 1))[0]
+
+
 def _syllable(rng: random.Random) -> str:
     return chr(0xAC00 + rng.choice(_INITIALS) * 588 + rng.choice(_MEDIALS) * 28 + rng.choice(_FINALS))

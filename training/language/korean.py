@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from training.language.chooser import Chooser
+from training.language.korean_asides import condition, remark
 from training.language.korean_clauses import CLASSES, PLACERS, TAKERS, Clause, clause, prohibition
 from training.language.korean_phrases import noun_phrase, particle
 from training.language.sample import Word, link, mark, say
@@ -12,7 +13,7 @@ from training.language.sample import Word, link, mark, say
 
 def sentence(choose: Chooser) -> list[Word]:
     """Return a command of one or several clauses."""
-    kind = choose.pick(plain=87, noun=4, where=2.5, there=1.5, after=2, see=1, said=1.2)
+    kind = choose.pick(plain=86, noun=4, where=3, there=1.5, after=3, see=1, said=1.2)
     if kind == 'noun':
         group = noun_phrase(choose)
         mark(group.words, 'target')
@@ -42,20 +43,25 @@ def sentence(choose: Chooser) -> list[Word]:
 
 
 def _verb_first(choose: Chooser) -> list[Word]:
-    """Spoken order: "집어 줘, 빨간 컵"."""
-    made = clause(choose, choose.pick(take=3, act=3, place=2), 'final')
-    first = made.words[0]
-    moved = [word for word in made.words if word.role == 'target']
-    if first.role != 'target' or any(word.span is not first.span for word in moved):
-        return made.words + _end(choose, made.asks)
-    end = len(moved)
-    while made.words[end].glue:
+    """Spoken order, one phrase behind the verb: "집어 줘, 빨간 컵", "불 좀 비춰 봐, 흔들리지 않게"."""
+    made = clause(choose, choose.pick(take=3, act=3, place=3, move=1), 'final')
+    words = made.words
+    spans = {id(word.span): word for word in words if word.role in ('target', 'destination', 'manner')}
+    moved = choose.rng.choice(list(spans.values())) if spans else None
+    if moved is None:
+        return words + _end(choose, made.asks)
+    start = next(index for index, word in enumerate(words) if word.span is moved.span)
+    end = max(index for index, word in enumerate(words) if word.span is moved.span) + 1
+    while words[end].glue and words[end].text != ',':
         end += 1
-    lead = moved if choose.chance(0.5) else made.words[:end]
+    part = words[start:end]
+    if moved.role == 'target' and choose.chance(0.5):
+        part = [word for word in part if word.span is moved.span]
     return [
-        *made.words[end:],
+        *words[:start],
+        *words[end:],
         Word(choose.rng.choice((',', ',', '.', '')), glue=True),
-        *lead,
+        *part,
         *_end(choose, made.asks),
     ]
 
@@ -95,11 +101,11 @@ def _steps(choose: Chooser) -> list[Word]:
     subject = say(choose.word('subjects')) if choose.chance(0.05) else []
     words += subject
     if choose.chance(0.05):
-        words += _remark(choose)
+        words += remark(choose)
         if choose.chance(0.5):
             words.append(Word(choose.rng.choice(',.'), glue=True))
     if choose.chance(0.04):
-        words += [*_condition(choose), *([Word(',', glue=True)] if choose.chance(0.25) else [])]
+        words += [*condition(choose), *([Word(',', glue=True)] if choose.chance(0.25) else [])]
     if count == 2 and choose.chance(0.10):
         return words + _before(choose)
     forbid_at = choose.rng.randrange(count) if choose.chance(0.11) else -1
@@ -148,26 +154,6 @@ def _opener(choose: Chooser) -> list[Word]:
             cut = Word(word.text[-1], glue=True)
             return [*words[:index], Word(word.text[:-1], glue=word.glue), cut, *words[index + 1 :]]
     return words
-
-
-def _remark(choose: Chooser) -> list[Word]:
-    """Return something said beside the command: "깨지기 쉬우니까", "접시가 뜨거워"."""
-    if choose.chance(0.75):
-        return say(choose.word('asides'))
-    words = say(choose.noun())
-    return [
-        *words,
-        particle(choose.rng.choice('이은'), words[-1].text),
-        *say(choose.word('remarks')),
-    ]
-
-
-def _condition(choose: Chooser) -> list[Word]:
-    """Return when to do it: "물이 끓으면"; nothing in it is looked at."""
-    if choose.chance(0.45):
-        return say(choose.word('signals'))
-    words = say(choose.noun(choose.pick(nouns=2, liquid=1)))
-    return [*words, particle('이', words[-1].text), *say(choose.word('happens'))]
 
 
 def _next(choose: Chooser, before: str, last: bool, named: bool, fresh: bool) -> tuple[Clause, str]:
@@ -237,8 +223,9 @@ def _end(choose: Chooser, asks: bool) -> list[Word]:
     if choose.chance(0.06):
         mark_ = [Word(choose.rng.choice((',', '.', ',')), glue=True)] if choose.chance(0.6) else []
         words += mark_ + say(choose.word('trailers'))
-    if choose.chance(0.03):
-        words += [Word(choose.rng.choice('.,'), glue=True), *_remark(choose)]
+    if choose.chance(0.06):
+        mark_ = [] if choose.chance(0.15) else [Word(choose.rng.choice('.,,'), glue=True)]
+        words += mark_ + remark(choose)
     if asks and choose.chance(0.8):
         words.append(Word('?', glue=True))
     elif choose.chance(0.42):

@@ -103,7 +103,7 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
             else:
                 bare = slot != order[-1] and choose.chance(0.07)
                 parts.append(_single_target(choose, action) if bare else
-                             _targets(choose, kind, action, bare=0.17 if slot == order[-1] else 0.0))
+                             _targets(choose, kind, action, bare=0.22 if slot == order[-1] else 0.0))
             continue
         # without its particle only behind a target that has one: else nobody could tell the two apart
         told = slot == 'D' == order[-1] and bool(parts) and parts[-1][-1].text in CASES
@@ -114,7 +114,9 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
         else:
             group = destination(choose, kind, bare=told and choose.chance(0.05))
         link([group.head], 'argument', action[:1])
-        parts.append(group.all())
+        parts.append((_not_there(choose) if slot == 'D' and choose.chance(0.012) else []) + group.all())
+    if len(parts) > 1 and choose.chance(0.02):
+        parts.insert(1, say(choose.word('just')))
     if order == ['T', 'D'] and len(parts) == 2 and not pronoun and choose.chance(0.03):
         parts = _likewise(choose, kind, action)
     if kind == 'act' and choose.chance(0.04):
@@ -122,6 +124,13 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
         link([group.head], 'argument', action[:1])
         parts.insert(0, group.all())
     return parts
+
+
+def _not_there(choose: Chooser) -> list[Word]:
+    """Return where it is not to go: "*식탁 말고* 조리대에"."""
+    other = noun_phrase(choose, depth=2, key=choose.pick(surfaces=1, containers=1))
+    mark(other.words, '', avoid=True)
+    return [*other.words, *say(choose.rng.choice(('말고', '말고', '대신')))]
 
 
 def _likewise(choose: Chooser, kind: str, action: list[Word]) -> list[list[Word]]:
@@ -210,7 +219,7 @@ def _case(
     counted = any(f' {text}'.endswith(f' {count}') for count in choose.lists['counts'])
     only = 25 if counted else 2.5  # "쿠키 두 개만"
     kind = choose.rng.choices(
-        ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, only, 1.2, 0.8, 0.3)
+        ('을', '', '은', '만', '도', '부터', '이라도'), (72, 100 * bare, topic, only, 2.5, 0.8, 0.3)
     )[0]
     words = [particle(kind, last.text)] if kind else []
     if kind == '은' and last.text == '거' and choose.chance(0.8):

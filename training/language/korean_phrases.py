@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from training.language.chooser import Chooser
-from training.language.invent import english_noun, korean_noun
-from training.language.korean_verbs import Verb, final_of
+from training.language.invent import code, english_noun, korean_mimetic, korean_noun
+from training.language.korean_verbs import Verb, final_of, pick_verb
 from training.language.sample import Group, Word, link, mark, say
 
 _RIEUL = 8
@@ -23,6 +23,7 @@ def particle(name: str, before: str) -> Word:
         '이라도': '라도',
         '으로부터': '로부터',
         '은요': '는요',
+        '이라고': '라고',
     }
     if name not in pairs:
         return Word(name, glue=True)
@@ -64,12 +65,14 @@ def noun_phrase(
 
 def _among(choose: Chooser) -> Group:
     """Return one thing picked from many: "컵 중에서 제일 큰 거"."""
-    words = say(choose.word('colours') if choose.chance(0.2) else '') + say(choose.noun())
+    words = _relative(choose, 1) if choose.chance(0.2) else []
+    words += say(choose.word('colours') if choose.chance(0.2) else '') + say(choose.noun())
     if choose.chance(0.4):
         words.append(Word('들', glue=True))
     words += say(choose.word('among')) + say(choose.word(choose.pick(superlatives=7, colours=2, ordinals=1)))
     words += say(choose.word('things') if choose.chance(0.8) else choose.noun())
-    link([word for word in words[:-1] if not word.glue], 'modifier', words[-1:])
+    describing = [word for word in words[:-1] if not word.glue and 'modifier' not in word.links]
+    link(describing, 'modifier', words[-1:])
     return Group(words, words[-1])
 
 
@@ -86,6 +89,8 @@ def _adjectives(choose: Chooser) -> list[Word]:
         )
         if choose.chance(probability)
     ]
+    if choose.chance(0.05):
+        parts.append(choose.word('amounts') + choose.word('size_units'))
     if choose.chance(0.3):
         choose.rng.shuffle(parts)
     return [word for part in parts for word in say(part)]
@@ -101,14 +106,15 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
         words = say(english_noun(choose.rng) if choose.chance(0.6) else choose.word('latin'))
     elif draw < 0.31:
         words = say(choose.word('purposes')) + say(choose.noun(key))
-    elif draw < 0.35:
+    elif draw < 0.36:
         of = [particle('의', '')] if choose.chance(0.35) else []
         words = say(choose.noun(key)) + of + say(choose.noun('parts'))
-    elif draw < 0.38 and key == 'nouns':
+    elif draw < 0.385 and key == 'nouns':
         words = say(choose.word('things'))
-    elif draw < 0.395 and key != 'liquid':
-        words = say(choose.noun(key)) + say(choose.word('numbers'))
-    elif draw < 0.42 and key != 'liquid':
+    elif draw < 0.405 and key != 'liquid':
+        number = choose.word('numbers') if choose.chance(0.5) else code(choose.rng)
+        words = say(choose.noun(key)) + say(number)
+    elif draw < 0.43 and key != 'liquid':
         words = say(korean_noun(choose.rng) if choose.chance(0.3) else choose.noun())
         words += say(choose.word('compounded'))
     else:
@@ -118,9 +124,15 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
 
 def _relative(choose: Chooser, depth: int) -> list[Word]:
     """Return what stands before the noun: "노트북 왼쪽에 있는", "검은색 상자 위의"."""
-    kind = choose.pick(placed=6, of=2, bare=1.5, clause=3, having=1.2, between=0.8, at=1.5, nearest=0.8)
+    kind = choose.pick(
+        placed=6, of=2, bare=1.5, clause=2.5, having=1.2, between=0.8, at=1.5, nearest=0.8, acted=3, told=0.6
+    )
     if kind == 'clause':
         return say(choose.word('clauses'))
+    if kind == 'acted':
+        return _acted(choose)
+    if kind == 'told':
+        return _told(choose)
     if kind == 'having':
         part = noun_phrase(choose, depth=depth + 2, key='nouns')
         return [*part.all(), particle('이', part.words[-1].text), *say(choose.word('having'))]
@@ -144,6 +156,33 @@ def _relative(choose: Chooser, depth: int) -> list[Word]:
     if kind == 'bare':
         return words + relation
     return words + relation + [Word('에', glue=True)] + say(choose.word('locative'))
+
+
+def _acted(choose: Chooser) -> list[Word]:
+    """Return what was or will be done with a thing: "아침에 먹던", "식기세척기에서 막 꺼낸", "내가 쓸"."""
+    words = say(choose.word('times')) if choose.chance(0.25) else []
+    where = choose.pick(none=3, place=4, who=2.5, thing=1)
+    if where == 'who':
+        words += say(choose.word('doers'))
+    elif where != 'none':
+        part = say(choose.noun(choose.pick(nouns=2, surfaces=1, containers=2)))
+        case = choose.rng.choice(('에', '에', '에서', '에서', '으로')) if where == 'place' else '을'
+        words += [*part, particle(case, part[-1].text)]
+    words += say(choose.word('barely')) if choose.chance(0.3) else []
+    verb = pick_verb(choose, choose.pick(act=4, place=2, take=2, take_from=1, attach=1, pour=0.5))
+    ending = choose.rng.choices((verb.adnominal(), verb.prospective(), verb.stem + '던', verb.stem + '는'),
+                                (6, 1.5, 2, 1))[0]
+    return words + say(ending)
+
+
+def _told(choose: Chooser) -> list[Word]:
+    """Return what is written on a thing: "취급 주의 스티커가 붙은", "위험이라고 적힌"."""
+    words = say(choose.word('written'))
+    if choose.chance(0.3):
+        return [*words, particle('이라고', words[-1].text), *say(choose.word('lettered'))]
+    tag = say(choose.word('tags'))
+    case = [particle('이', tag[-1].text)] if choose.chance(0.8) else []
+    return [*words, *tag, *case, *say(choose.word('tagged'))]
 
 
 def single(choose: Chooser, key: str = 'nouns') -> Group:
@@ -194,6 +233,9 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
     elif draw < (0.36 if moving else 0.23):
         words = say(choose.word('referring'))
         ending = choose.rng.choice(('에', '에', '에', '에다', '에다가', '으로'))
+    elif draw < (0.42 if moving else 0.31):
+        words = _fine_place(choose)
+        ending = choose.rng.choice(('에', '에', '에', '에다', '으로', '에다가'))
     else:
         between = choose.chance(0.04)
         related = choose.chance(0.52)
@@ -232,6 +274,20 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
             words.append(Word('쪽', glue=choose.chance(0.2)))
             ending = '으로'
     return _headed(words, 'destination', [particle(ending, words[-1].text)])
+
+
+def _fine_place(choose: Chooser) -> list[Word]:
+    """Return a part of a place, or a place by what is there: "환자 무릎 위", "폴대 고리", "손 닿는 데"."""
+    kind = choose.pick(part=5, body=2.5, spot=2)
+    if kind == 'part':
+        lead = say(choose.word('colours') if choose.chance(0.1) else '')
+        lead += say(korean_noun(choose.rng) if choose.chance(0.15) else
+                    choose.noun(choose.pick(nouns=2, surfaces=3, containers=3)))
+        return lead + say(choose.word('place_parts'))
+    if kind == 'body':
+        return say(choose.word(choose.pick(people=2, owners=1))) + say(choose.word('body_parts'))
+    lead = say(choose.word('spot_clauses')) if choose.chance(0.6) else _acted(choose)
+    return lead + say(choose.rng.choice(('데', '곳', '쪽', '자리', '칸', '곳', '데')))
 
 
 def here(choose: Chooser) -> Group:
@@ -277,7 +333,11 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         hands=1.5,
         facing=5,
         until=2.5,
-        measure=25 if stem in choose.lists['measured'] else 2,
+        mimetic=9,
+        so_that=7,
+        sound=1.2,
+        way=4,
+        measure=25 if stem in choose.lists['measured'] else 3,
         filled=30 if stem in choose.lists['filling'] else 0,
     )
     if kind == 'adverb':
@@ -314,7 +374,17 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
     elif kind == 'hands':
         words = say(choose.word('hands'))
     elif kind == 'measure':
-        words = say(choose.word('measures'))
+        words = say(choose.word('measures') if choose.chance(0.5) else
+                    choose.word('amounts') + choose.word('units') + choose.word('about'))
+    elif kind == 'mimetic':
+        words = say(korean_mimetic(rng) if choose.chance(0.3) else choose.word('mimetics'))
+    elif kind == 'so_that':
+        words = _so_that(choose)
+    elif kind == 'sound':
+        sound = choose.word('sounds') if choose.chance(0.7) else korean_mimetic(rng)
+        words = say(f'{sound} {choose.word("sounding")}')
+    elif kind == 'way':
+        words = say(f'{choose.word("ways_of")} {choose.word("way_words")}')
     elif kind == 'facing':
         words = say(choose.word('sides_of') if choose.chance(0.75) else choose.noun())
         words += [particle('이', words[-1].text), *say(choose.word('facing'))]
@@ -330,6 +400,20 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         words = _tool(choose, stem)
     mark(words, 'manner')
     return words
+
+
+def _so_that(choose: Chooser) -> list[Word]:
+    """Return what is to come of it: "햇빛 잘 받게", "껍데기가 안 들어가도록", "바퀴가 살짝 뜰 만큼"."""
+    words: list[Word] = []
+    if choose.chance(0.75):
+        words = say(choose.word('sides_of') if choose.chance(0.3) else
+                    choose.noun(choose.pick(nouns=4, liquid=1, food=1, parts=2)))
+        case = choose.rng.choices(('이', '', '을', '에'), (6, 3, 1, 1))[0]
+        words += [particle(case, words[-1].text)] if case else []
+    words += say(choose.word('result_adverbs')) if choose.chance(0.5) or not words else []
+    stem = choose.word('comes_to')
+    verb = Verb(stem, '')
+    return words + say(choose.word('so_endings').format(stem=stem, l=verb.prospective(), n=verb.adnominal()))
 
 
 def _tool(choose: Chooser, stem: str) -> list[Word]:

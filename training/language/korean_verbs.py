@@ -48,6 +48,10 @@ class Verb:
         """-(으)ㅁ: 집음."""
         return with_final(self.eu, _MIEUM) if final_of(self.eu) != _RIEUL else self.stem + '기'
 
+    def past(self) -> str:
+        """-았/었: 집었."""
+        return with_final(self.eo, _SSANG_SIOT)
+
     def plain(self) -> str:
         """-ㄴ/는다: 집는다."""
         final = final_of(self.stem)
