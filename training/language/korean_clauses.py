@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training.language.chooser import Chooser
+from training.language.korean_manner import manner
 from training.language.korean_phrases import (
     destination,
     here,
-    manner,
     noun_phrase,
     particle,
     single,

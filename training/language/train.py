@@ -22,6 +22,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from training.averaging import keep
+from training.kept import whole
 from training.language.dataset import SHORT_STEPS, Batch, batches, collate, samples
 from training.language.sample import Sample
 from training.muon import MuonWithAdamW
@@ -143,16 +144,15 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
             log.append(entry)
             tqdm.write(json.dumps(entry))
             sums = dict.fromkeys(sums, 0.0)
-            torch.save(
-                {
-                    'network': network.state_dict(),
-                    'mean': mean.state_dict(),
-                    'optimizer': optimizer.state_dict(),
-                    'step': step,
-                    'log': log,
-                },
-                checkpoint,
-            )
+            state = {
+                'network': network.state_dict(),
+                'mean': mean.state_dict(),
+                'optimizer': optimizer.state_dict(),
+                'step': step,
+                'log': log,
+            }
+            with whole(checkpoint) as file:
+                torch.save(state, file)
             save(mean, options.weights)
     bar.close()
     if options.start:
@@ -167,7 +167,8 @@ def train(options: argparse.Namespace) -> LanguageNetwork:
 
 def save(network: LanguageNetwork, path: str) -> None:
     """Write the weights."""
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
+    with whole(Path(path)) as file:
+        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, file)
 
 
 def arguments() -> argparse.Namespace:

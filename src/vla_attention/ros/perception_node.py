@@ -152,9 +152,9 @@ class PerceptionNode(LifecycleNode):
         self._warned[key] = (now, 0)
         self.get_logger().warning(f'{text} ({left_out} more since the last warning)' if left_out else text)
 
-    def trouble(self, key: str, text: str, over: str = '') -> None:
+    def trouble(self, key: str, text: str, over: str = '', level: bytes = health.WARN) -> None:
         """Set a problem that lasts until it is set to ''; log its begin and, by ``over``, its end."""
-        before = self.health.standing(key, text)
+        before = self.health.standing(key, text, level)
         if text and not before:
             self.get_logger().warning(text)
         elif before and not text and over:
@@ -284,9 +284,7 @@ class PerceptionNode(LifecycleNode):
         seconds = max((worker.busy_for() for worker in self._workers), default=0.0)
         stuck = f'work on one message has gone on for {seconds:.0f} s: is the backend stuck?'
         level = health.ERROR if seconds > STUCK else health.WARN
-        before = self.health.standing('stuck', stuck if seconds > SLOW else '', level)
-        if seconds > SLOW and not before:
-            self.get_logger().warning(stuck)
+        self.trouble('stuck', stuck if seconds > SLOW else '', level=level)
 
     def _tell_missed(self) -> None:
         """Log what is missing when that begins, and when it ends: not everybody looks at diagnostics."""
