@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 from vla_attention.ros import health, qos
 from vla_attention.ros.executor import PatientExecutor
 from vla_attention.ros.health import Health
-from vla_attention.ros.memory import keep_image_memory
+from vla_attention.ros.memory import keep_image_memory, leftovers
 from vla_attention.ros.parameters import READ_ONLY, ParameterError, Parameters, Setting
 from vla_attention.ros.signals import guard
 from vla_attention.ros.topics import Input, Output, Topics
@@ -279,6 +279,7 @@ class PerceptionNode(LifecycleNode):
         array = DiagnosticArray(status=[self.health.status()])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+        leftovers.give_back()
 
     def _tell_stuck(self) -> None:
         seconds = max((worker.busy_for() for worker in self._workers), default=0.0)
