@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import pytest
 import torch
 from torch import nn
 
@@ -62,3 +63,31 @@ def test_the_rate_is_that_of_both_and_what_has_no_gradient_stays():
     optimizer.zero_grad()
     optimizer.step()
     assert all(torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
+
+
+def test_matrices_decay_by_rate_times_decay_of_their_own():
+    network, optimizer = make()
+    network.requires_grad_(False)
+    for parameter in network.parameters():
+        parameter.fill_(1.0)
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    matrix, rest = (1 - float(network[number].weight.mean()) for number in (0, 2))
+    assert rest == pytest.approx(0.02 * 0.01, rel=1e-3)
+    assert matrix == pytest.approx(15 * rest, rel=1e-3)
+
+
+def test_a_matrix_that_lies_otherwise_in_memory_is_refused():
+    network = nn.Sequential(nn.Conv2d(4, 8, 3)).to(memory_format=torch.channels_last)
+    with pytest.raises(ValueError, match=r'0\.weight \(8, 4, 3, 3\) is not contiguous'):
+        MuonWithAdamW(network, 0.02, is_matrix=lambda name, parameter: True)
+
+
+def test_a_transposed_matrix_is_changed_in_place():
+    network = nn.Linear(3, 5, bias=False)
+    network.weight = nn.Parameter(torch.ones(3, 5).t())
+    optimizer = MuonWithAdamW(nn.Sequential(network, nn.LayerNorm(5)), 0.02,
+                              is_matrix=lambda name, parameter: True)
+    network.weight.grad = torch.randn(5, 3)
+    optimizer.step()
+    assert (network.weight != 1).all()

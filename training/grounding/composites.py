@@ -10,6 +10,7 @@ import numpy as np
 from training.grounding.photos import Photo, PhotoSampler, cut_out, read_image
 
 WIDTH, HEIGHT = 640, 480
+Box = tuple[float, float, float, float]         # x0, y0, x1, y1
 LAYOUTS = ((2, 2), (3, 2), (3, 3), (4, 3))      # tiles across and down
 
 
@@ -17,13 +18,15 @@ LAYOUTS = ((2, 2), (3, 2), (3, 3), (4, 3))      # tiles across and down
 class Composite:
     """A picture and what is in it.
 
-    ``image`` (480, 640, 3) uint8 RGB. ``objects``: (kind, box, region, whether the box is one). ``regions``:
-    (box, whether all things of the kinds in it have boxes, whether all things at all have).
+    ``image`` (480, 640, 3) uint8 RGB. ``objects``: (kind, box, region, whether the box is one: True, or False
+    where the thing is somewhere in the region, or None where so little of it is seen that nothing is asked
+    or taught of it in its box). ``regions``: (box, whether all things of the kinds in it have boxes, whether
+    all things at all have).
     """
 
     image: np.ndarray
-    objects: list[tuple[str, tuple[float, float, float, float], int, bool]] = field(default_factory=list)
-    regions: list[tuple[tuple[float, float, float, float], bool, bool]] = field(default_factory=list)
+    objects: list[tuple[str, Box, int, bool | None]] = field(default_factory=list)
+    regions: list[tuple[Box, bool, bool]] = field(default_factory=list)
 
 
 def make_composite(sampler: PhotoSampler, random: np.random.Generator,

@@ -83,8 +83,9 @@ def crops_of(scene: Composite, random: np.random.Generator, most: int = 14,
         within = [(of_kinds, of_all, number)
                   for number, (region, of_kinds, of_all) in enumerate(scene.regions) if _meet(box, region)]
         doubtful = {number for of_kinds, _, number in within if not of_kinds}
-        unboxed = {kind for kind, _, region, boxed in scene.objects
-                   if region in doubtful or (not boxed and any(region == number for *_, number in within))}
+        unboxed = {kind for kind, other, region, boxed in scene.objects
+                   if region in doubtful or (_meet(box, other) if boxed is None else
+                                             not boxed and any(region == number for *_, number in within))}
         yield Crop(cut(scene.image, box[None])[0], tuple(pair for pair in things if pair[1] > 0.05),
                    tuple(sorted(unboxed)), all(of_all for _, of_all, _ in within),
                    in_crop(box, boxes[overlaps.argmax()]) if overlaps.max(initial=0) > LEAST_REACH else None)
@@ -155,6 +156,11 @@ def write_shard(path: Path, crops: list[Crop], engine: OpenVinoEngine) -> None:
     part.replace(path)
 
 
+def _holds(path: Path, count: int) -> bool:
+    """Tell whether a shard is there with so many crops: the last one of a shorter run has fewer."""
+    return path.exists() and len(json.loads(np.load(path)['labels'].tobytes())) >= count
+
+
 def main() -> None:
     """Fill the cache."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -196,12 +202,13 @@ def main() -> None:
         crops += crops_of(scene, random, proposed=first(scene.image) if first and several else None)
         if len(crops) >= SHARD:
             path = arguments.out / f'{number:04d}.npz'
-            if not path.exists():
+            if not _holds(path, SHARD):
                 write_shard(path, crops[:SHARD], engine)
             print(f'{path.name} {time.perf_counter() - begin:.0f} s', flush=True)
             crops, number = crops[SHARD:], number + 1
-    if crops:
-        write_shard(arguments.out / f'{number:04d}.npz', crops, engine)
+    path = arguments.out / f'{number:04d}.npz'
+    if crops and not _holds(path, len(crops)):
+        write_shard(path, crops, engine)
 
 
 if __name__ == '__main__':

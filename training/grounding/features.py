@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,17 +29,23 @@ from vla_attention.vision.backbone import EfficientNetLite0
 from vla_attention.vision.engine import OpenVinoEngine
 
 SHARD = 100         # pictures in a shard
+LEAST_VISIBLE = 0.25        # share of a thing from which it is taught
 
 
-def rendered(folder: Path) -> Iterator[Composite]:
-    """Yield the rendered scenes of a folder at the composites' size; all of their objects have boxes."""
+def rendered(folder: Path, records: Iterable[dict[str, Any]] | None = None) -> Iterator[Composite]:
+    """Yield the rendered scenes of a folder at the composites' size; all of their objects have boxes.
+
+    A thing that is nearly hidden is there as unknown: left out, its place would be taught as background.
+
+    :param records: labels of the scenes to take, as :func:`read_labels` gives them; all where None.
+    """
     lexicon = load_lexicon()
-    for record in read_labels(folder):
+    for record in read_labels(folder) if records is None else records:
         scene = load_scene(folder, record)
         scale = np.tile((WIDTH / scene.image.shape[1], HEIGHT / scene.image.shape[0]), 2)
         image = cv2.resize(scene.image, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-        objects = [(lexicon.lookup('kinds', thing.kind, 'en'), tuple(np.array(thing.box2d) * scale), 0, True)
-                   for thing in scene.objects if thing.visible > 0.25]
+        objects = [(lexicon.lookup('kinds', thing.kind, 'en'), tuple(np.array(thing.box2d) * scale), 0,
+                    True if thing.visible > LEAST_VISIBLE else None) for thing in scene.objects]
         yield Composite(image, objects, [((0, 0, WIDTH, HEIGHT), True, True)])
 
 
@@ -77,25 +85,36 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--split', choices=('train', 'val'), default='train')
     parser.add_argument('--shards', type=int, default=30)
-    parser.add_argument('--first', type=int, default=0, help='number of the first shard, and its seed')
+    parser.add_argument('--first', type=int, default=0,
+                        help='number of the first shard, and its seed; rendered scenes before it are skipped')
     arguments = parser.parse_args()
+    shards, skipped = arguments.shards, arguments.first * SHARD
+    if arguments.rendered:
+        count = sum(1 for _ in read_labels(arguments.rendered))
+        shards = min(shards, (count - skipped) // SHARD)
+        if shards < 1:
+            parser.error(f'--rendered {arguments.rendered}: nothing to write, it has {count} scenes; shard '
+                         f'{arguments.first} takes {SHARD} after the first {skipped}')
+        left = count - skipped - shards * SHARD
+        if left:
+            print(f'the last {left} of {count} scenes are left out: {shards} shards of {SHARD} are asked for '
+                  'or full', flush=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     engine = OpenVinoEngine(load_backbone(arguments.backbone), threads=1)
     backgrounds = list(rendered(arguments.backgrounds))[:400] if arguments.backgrounds else None
     sampler = PhotoSampler(load_photos(arguments.photos, arguments.split)) if arguments.photos else None
-    source = rendered(arguments.rendered) if arguments.rendered else None
-    for number in range(arguments.first, arguments.first + arguments.shards):
+    labels = islice(read_labels(arguments.rendered), skipped, None) if arguments.rendered else None
+    for number in range(arguments.first, arguments.first + shards):
         path = arguments.out / f'{number:04d}.npz'
-        if source is not None:
-            scenes = [scene for scene, _ in zip(source, range(SHARD), strict=False)]
-            if len(scenes) < SHARD:
-                break
+        records = None if labels is None else list(islice(labels, SHARD))
         if path.exists():
             continue
         begin = time.perf_counter()
-        if source is None:
+        if records is not None:
+            scenes = list(rendered(arguments.rendered, records))
+        else:
             random = np.random.default_rng((number, arguments.split == 'val'))
             scenes = [make_composite(sampler, random, backgrounds) for _ in range(SHARD)]
         write_shard(path, scenes, engine)

@@ -36,7 +36,8 @@ ABSENT = 3                  # words asked of a scene that does not show them
 def examples(backend: EmbeddedBackend, scene: Composite, vocabulary: list[str],
              random: np.random.Generator) -> Iterator[tuple[np.ndarray, bool]]:
     """Yield (evidence, right) of the candidates that the words of a scene bring up."""
-    shown = sorted({name for kind, *_ in scene.objects for name in names_of(kind)} & set(vocabulary))
+    shown = sorted({name for kind, _, _, boxed in scene.objects if boxed is not None
+                    for name in names_of(kind)} & set(vocabulary))
     others = [word for word in vocabulary
               if not any(may_be(kind, word) for kind, *_ in scene.objects)]
     words = shown[:8] + list(random.choice(others, ABSENT, replace=False))

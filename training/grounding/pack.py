@@ -40,6 +40,9 @@ def pack(heads: list[Path], crops: Path, backbone: Path, out: Path, notes: str) 
 def mean_of(paths: list[Path]) -> tuple[dict[str, Tensor], list[str]]:
     """Return the mean of what several runs, or passes of one, have learned, and the kinds that they saw.
 
+    The mean is that of each tensor as it is kept. Of changes of low rank that is the mean of their factors,
+    whose product is not the mean of the changes (which would be of a higher rank).
+
     :param paths: of which each goes on where the one before ended, and the last saw all kinds (model soups,
         Wortsman et al., ICML 2022).
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
@@ -119,6 +120,9 @@ def cut_out(photo: Photo, thing: Thing) -> tuple[np.ndarray, np.ndarray] | None:
     rect = (max(1, box[0]), max(1, box[1]), min(box[2], small.shape[1] - max(1, box[0]) - 1),
             min(box[3], small.shape[0] - max(1, box[1]) - 1))
     mask = np.zeros(small.shape[:2], np.uint8)
+    # GrabCut draws from OpenCV's own random numbers: the same outline whatever ran before, in whatever folder
+    place = [float(value) for value in thing.box]
+    cv2.setRNGSeed(zlib.crc32(f'{photo.path.name} {place}'.encode()) & 0x7fffffff)
     try:
         cv2.grabCut(small, mask, rect, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_RECT)
     except cv2.error:

@@ -28,12 +28,15 @@ def resume(folder: Path, head: nn.Module, optimiser: torch.optim.Optimizer) -> d
 
 
 def descend(loss: Tensor, head: nn.Module, optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Take one step down a loss at a learning rate."""
+    """Take one step down a loss at a learning rate.
+
+    :raises RuntimeError: the gradient is not finite; the step would ruin all weights.
+    """
     for group in optimiser.param_groups:
         group['lr'] = rate
     optimiser.zero_grad()
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(head.parameters(), MOST_GRADIENT)
+    torch.nn.utils.clip_grad_norm_(head.parameters(), MOST_GRADIENT, error_if_nonfinite=True)
     optimiser.step()
 
 

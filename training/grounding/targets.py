@@ -33,7 +33,10 @@ class Targets:
 
 def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random.Generator, *,
                  count: int = 32, rows: int = 30, cols: int = 40) -> Targets:
-    """Choose ``count`` words, those that the picture shows and others, and mark where they are."""
+    """Choose ``count`` words, those that the picture shows and others, and mark where they are.
+
+    :param label: ``objects`` and ``regions`` as a :class:`~training.grounding.composites.Composite` has them.
+    """
     ys, xs = np.meshgrid(np.arange(rows), np.arange(cols), indexing='ij')
     centres = (np.stack([xs, ys], -1).reshape(-1, 2) + 0.5) * PATCH
     things = [(kind, np.array(box), region, boxed) for kind, box, region, boxed in label['objects']]
@@ -43,7 +46,7 @@ def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random
     regions = [((centres >= box[:2]) & (centres <= box[2:])).all(axis=1)
                for box in (np.array(box) for box, _, _ in label['regions'])]
 
-    shown = sorted({name for kind, _, _, _ in things for name in names_of(kind)})
+    shown = sorted({name for kind, _, _, boxed in things if boxed is not None for name in names_of(kind)})
     random.shuffle(shown)
     shown = shown[:count * 3 // 4]
     others = [word for word in vocabulary if word not in shown]
@@ -53,7 +56,10 @@ def make_targets(label: dict[str, Any], vocabulary: list[str], random: np.random
     core, unknown = inside.copy(), inside.copy()
     for row, word in enumerate(words):
         for (kind, _, region, boxed), place, centre in zip(things, here, middle, strict=True):
-            if word in names_of(kind):
+            if boxed is None:           # hardly seen: neither right nor wrong for what it is called
+                if may_be(kind, word):
+                    unknown[row] |= place
+            elif word in names_of(kind):
                 inside[row] |= place
                 core[row] |= centre
                 if not boxed or not label['regions'][region][1]:

@@ -1,7 +1,8 @@
 """Train the head of the embedded model on cached features.
 
-Resumable: state is saved after every pass over the cache and read back; the cache may grow meanwhile. Run
-from the repository root::
+Resumable: state is saved after every pass over the cache and read back; the cache may grow meanwhile. By
+``--minutes`` the learning rate follows the clock, so no run is like another; by ``--steps``, and with a cache
+that stays as it is, a run can be repeated. Run from the repository root::
 
     python -m training.grounding.train --cache CACHE/photos CACHE/rendered --val CACHE/photos_val --out RUN
 """
@@ -112,8 +113,9 @@ def _window(fine: np.ndarray, coarse: np.ndarray, label: dict[str, Any], side: i
             random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     rows, cols = fine.shape[1:]
     top, left = random.integers(0, (rows - side) // 2 + 1) * 2, random.integers(0, (cols - side) // 2 + 1) * 2
-    if label['objects']:
-        box = label['objects'][random.integers(len(label['objects']))][1]
+    things = [thing for thing in label['objects'] if thing[3] is not None]
+    if things:
+        box = things[random.integers(len(things))][1]
         x, y = (box[0] + box[2]) / 2 / PATCH, (box[1] + box[3]) / 2 / PATCH
         left = int(np.clip(x - side * random.uniform(0.2, 0.8), 0, cols - side)) // 2 * 2
         top = int(np.clip(y - side * random.uniform(0.2, 0.8), 0, rows - side)) // 2 * 2
@@ -144,12 +146,13 @@ def losses(head: GroundingHead, batch: Batch, words: Words, known: Tensor) -> di
     seen = ~batch.objects.isnan()
     target = batch.objects.nan_to_num(0.0)
     middle = target == 1
+    # sums and counts, as a batch may show nothing, and the mean of nothing is NaN
     return {
-        'pointing': pointing[has].mean(),
-        'heads': 0.3 * heads[has].mean(),
+        'pointing': pointing[has].sum() / has.sum().clamp(min=1),
+        'heads': 0.3 * heads[has].sum() / has.sum().clamp(min=1),
         'match': (signed * valid).sum() / positives,
         'objects': (focal(objectness, target) * seen).sum() / middle.sum().clamp(min=1),
-        'boxes': (1 - generalised_iou(boxes[middle], batch.boxes[middle])).mean(),
+        'boxes': (1 - generalised_iou(boxes[middle], batch.boxes[middle])).sum() / middle.sum().clamp(min=1),
     }
 
 
@@ -213,12 +216,15 @@ def main() -> None:
     parser.add_argument('--backbone', type=Path, required=True, help='what convert_backbone.py wrote')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=40, help='the learning rate falls to 0 by then')
+    parser.add_argument('--steps', type=int, help='... by then, and not by the clock')
     parser.add_argument('--evaluate-every', type=int, default=2, help='passes over the cache')
     parser.add_argument('--batch', type=int, default=8)
     parser.add_argument('--window', type=int, default=20, help='patches; 0: whole pictures')
     parser.add_argument('--rate', type=float, default=1.5e-3)
     parser.add_argument('--threads', type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.steps is not None and arguments.steps < 1:
+        parser.error(f'--steps must be 1 or more, got {arguments.steps}')
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -228,10 +234,16 @@ def main() -> None:
     head = GroundingHead(len(words.kinds))
     optimiser = torch.optim.AdamW(head.parameters(), lr=arguments.rate, weight_decay=0.03)
     state = resume(arguments.out, head, optimiser)
-    spent, passes = state.get('spent', 0.0), state.get('passes', 0)
+    spent, passes, taken = state.get('spent', 0.0), state.get('passes', 0), state.get('steps', 0)
+
+    def share(seconds: float, steps: int) -> float:
+        """Return how much of the training is over after so many seconds and steps of this pass."""
+        if arguments.steps is not None:
+            return min(1.0, (taken + steps) / arguments.steps)
+        return min(1.0, (spent + seconds) / (arguments.minutes * 60))
+
     print(f'{sum(p.numel() for p in head.parameters())} parameters', flush=True)
-    limit = arguments.minutes * 60
-    while spent < limit:
+    while share(0, 0) < 1:
         # shards that were added since the last pass join in
         shards = sorted(path for folder in arguments.cache for path in folder.glob('????.npz'))
         vocabulary = seen_words(shards)
@@ -241,8 +253,8 @@ def main() -> None:
         begin, steps = time.perf_counter(), 0
         for batch in batches(shards, vocabulary, index, arguments.batch,
                              np.random.default_rng(passes), arguments.window):
-            share = min(1.0, (spent + time.perf_counter() - begin) / limit)
-            rate = arguments.rate * min(1.0, share / 0.03 + 0.05, 1.25 * (1 - share) + 0.002)
+            over = share(time.perf_counter() - begin, steps)
+            rate = arguments.rate * min(1.0, over / 0.03 + 0.05, 1.25 * (1 - over) + 0.002)
             # now and then a word is known by its classes alone, as most words of the lexicon are
             dropped = known * (torch.rand(len(known)) > 0.2)
             parts = losses(head, batch, words, dropped)
@@ -253,17 +265,19 @@ def main() -> None:
             if steps % 20 == 0:
                 print(f'{passes} {steps} ' + ' '.join(f'{k} {v / steps:.3f}' for k, v in sums.items())
                       + f' {(time.perf_counter() - begin) / steps:.2f} s', flush=True)
-            if share >= 1.0:
+            if share(time.perf_counter() - begin, steps) >= 1:
                 break
-        passes, spent = passes + 1, spent + time.perf_counter() - begin
+        if not steps:
+            parser.error(f'--cache: no batch of {arguments.batch} pictures in {len(shards)} shards')
+        passes, spent, taken = passes + 1, spent + time.perf_counter() - begin, taken + steps
         entry = {'pass': passes, 'minutes': round(spent / 60, 1), 'shards': len(shards), 'steps': steps,
                  **{name: round(value / max(1, steps), 4) for name, value in sums.items()}}
-        if passes % arguments.evaluate_every == 0 or spent >= limit:
+        if passes % arguments.evaluate_every == 0 or share(0, 0) >= 1:
             entry['val'] = evaluate(head, sorted(arguments.val.glob('????.npz')), vocabulary, index, words,
                                     known)
         save_learned(arguments.out / 'head.safetensors',
                      {f'head.{name}': value for name, value in head.state_dict().items()}, vocabulary)
-        record(arguments.out, entry, head, optimiser, spent=spent, passes=passes)
+        record(arguments.out, entry, head, optimiser, spent=spent, passes=passes, steps=taken)
 
 
 def seen_words(shards: list[Path], least: int = 8) -> list[str]:
@@ -271,7 +285,8 @@ def seen_words(shards: list[Path], least: int = 8) -> list[str]:
     counts: Counter[str] = Counter()
     for path in shards:
         for label in json.loads(np.load(path)['labels'].tobytes()):
-            counts.update({name for thing in label['objects'] for name in names_of(thing[0])})
+            counts.update({name for kind, *_, boxed in label['objects'] if boxed is not None
+                           for name in names_of(kind)})
     return sorted(name for name, count in counts.items() if count >= least)
 
 
