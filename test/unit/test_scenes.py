@@ -1,24 +1,33 @@
 from __future__ import annotations
 
+import colorsys
 import json
+import re
+from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 pytest.importorskip('embreex', reason='embreex is not installed (training/requirements.txt)')
 
-from training.scenes import make_scene, play
+from training.scenes import make_scene, play, sampler
 from training.scenes.dataset import Job, load_scene, read_labels, write_dataset
 from training.scenes.kind import Kind
 from training.scenes.kinds import KINDS
-from training.scenes.materials import COLOURS, paint, shade
+from training.scenes.make import Setting, generator, make_setting, photograph
+from training.scenes.materials import COLOURS, linear, names, paint, shade
 from training.scenes.mesh import box, ellipsoid, lathe, merge
-from training.scenes.phrases import KOREAN_COLOURS
+from training.scenes.phrases import ENGLISH, KOREAN, KOREAN_COLOURS, absent_phrases
 from training.scenes.referring import Description, Seen, needs, resolve
-from training.scenes.scene import SceneObject
+from training.scenes.render import Render
+from training.scenes.scene import Scene, SceneObject
+from training.scenes.tracer import Hits, World
+from vla_attention.focus import Intrinsics
 
 SIZE = (160, 120)
 SEEDS = range(8)
+SKETCHES = range(140, 180)
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -38,6 +47,32 @@ def scenes(no_photographs):
     return [make_scene(seed, size=SIZE, depth_noise=False) for seed in SEEDS]
 
 
+@dataclass(frozen=True)
+class Sketch:
+    """A scene whose picture is left white: exact depth, instances and phrases in a tenth of the time."""
+
+    setting: Setting
+    hits: Hits
+    scene: Scene
+
+
+@pytest.fixture(scope='module')
+def sketches(no_photographs):
+    return [sketch(seed) for seed in SKETCHES]
+
+
+def sketch(seed):
+    rng = generator(seed, 'train')
+    setting = make_setting(rng, SIZE, 'train')
+    camera, shape = setting.camera, SIZE[::-1]
+    origins, directions = camera.rays(camera.grid())
+    hits = setting.world().hit(origins, directions)
+    depth = np.where(hits.found, hits.distance * (directions @ camera.pose[:3, 2]), 0).astype(np.float32)
+    picture = Render(np.ones((*shape, 3), np.float32), depth.reshape(shape), hits.instance.reshape(shape))
+    return Sketch(setting, hits, photograph(seed, setting.items, setting.clutter, camera, picture, rng,
+                                            depth_noise=False, sensor_noise=False))
+
+
 def rotation(q):
     x, y, z, w = q
     return np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -46,12 +81,16 @@ def rotation(q):
 
 
 def thing(number, kind='cup', colour='red', *, x=0.0, away=0.0, edge=0.1, carrier=0, visible=1.0):
-    """Stand a thing at x (share of a picture 100 pixels wide), ``away`` metres from the camera's side."""
+    """Stand a thing at x (share of a picture 100 pixels wide), ``away`` metres from the camera's side.
+
+    The camera is half a metre before x = 0.5.
+    """
     pixels = int(200 * edge)
     middle = int(100 * x)
     top = 50 - int(100 * away)
     object_ = SceneObject(number, kind, colour, 'plastic', 'medium',
-                          (middle - pixels // 2, top, middle + pixels // 2, top + 30), np.zeros(3),
+                          (middle - pixels // 2, top, middle + pixels // 2, top + 30),
+                          np.array([x - 0.5, 0.0, away + 0.5]),
                           np.full(3, edge), np.array([0, 0, 0, 1.0]), visible)
     return Seen(object_, KINDS[kind], pixels ** 2, (middle, 50.0), (x, away), carrier)
 
@@ -92,7 +131,7 @@ def test_visible_surface_lies_in_the_oriented_box(scenes):
         for entry in scene.objects:
             rows, columns = np.nonzero((scene.instances == entry.id) & (scene.depth > 0))
             z = scene.depth[rows, columns]
-            points = np.stack([(columns + 0.5 - cx) / fx * z, (rows + 0.5 - cy) / fy * z, z], axis=1)
+            points = np.stack([(columns - cx) / fx * z, (rows - cy) / fy * z, z], axis=1)
             local = (points - entry.center) @ rotation(entry.orientation)
             assert (np.abs(local) <= entry.size / 2 + 0.004).mean() > 0.98, entry.kind
             checked += 1
@@ -104,9 +143,19 @@ def test_depth_puts_the_table_at_height_zero(scenes):
         fx, fy, cx, cy = scene.intrinsics
         rows, columns = np.nonzero(scene.depth > 0)
         z = scene.depth[rows, columns]
-        points = np.stack([(columns + 0.5 - cx) / fx * z, (rows + 0.5 - cy) / fy * z, z, np.ones_like(z)])
+        points = np.stack([(columns - cx) / fx * z, (rows - cy) / fy * z, z, np.ones_like(z)])
         height = (scene.camera_pose @ points)[2]
         assert (np.abs(height) < 0.003).mean() > 0.05
+
+
+def test_intrinsics_are_those_of_opencv(sketches):
+    """The focus stage takes pixel centres at whole numbers; half a pixel is a millimetre or two."""
+    for each in sketches[:10]:
+        cloud = Intrinsics(*each.scene.intrinsics).deproject(each.scene.depth).reshape(-1, 3)
+        height = cloud @ each.scene.camera_pose[2, :3] + each.scene.camera_pose[2, 3]
+        table = each.hits.found & (each.hits.part == 0) & (each.hits.flat[:, 2] > 0.99)
+        assert table.sum() > 100
+        assert np.abs(height[table]).max() < 0.0002
 
 
 def test_every_phrase_points_to_what_it_names(scenes):
@@ -203,6 +252,114 @@ def test_held_out_shades_are_apart_from_training_shades():
     assert not any(low + third < value < high - third for value in train)
 
 
+def heights(parts, xy, start, way):
+    """Return where rays along z meet parts first, NaN where they meet nothing."""
+    origins = np.column_stack([xy, np.broadcast_to(start, len(xy))]).astype(np.float32)
+    directions = np.tile(np.array([0, 0, way], np.float32), (len(xy), 1))
+    hits = World(parts, [1] * len(parts)).hit(origins, directions)
+    return np.where(hits.found, origins[:, 2] + way * hits.distance, np.nan)
+
+
+@pytest.mark.parametrize('holder', [kind for kind in KINDS.values() if kind.holds],
+                         ids=lambda kind: kind.name)
+def test_things_lie_on_the_floor_of_upright_carriers(holder: Kind, monkeypatch):
+    def plan(rng, *, held_out):
+        def draw(kind, size):
+            return sampler.Plan(kind, kind.colours[0], kind.materials[0], size, int(rng.integers(2**30)))
+        kinds = [kind for kind in KINDS.values() if not kind.holds]
+        return [draw(holder, 'large'),
+                *(draw(kinds[int(rng.integers(len(kinds)))], 'small') for _ in range(5))]
+
+    monkeypatch.setattr(sampler, 'plan', plan)
+    carried = 0
+    for seed in range(16):
+        items, _ = sampler.lay_out(np.random.default_rng([seed, 1]), held_out=False)
+        for item in (item for item in items if item.carrier >= 0):
+            carrier = items[item.carrier]
+            assert carrier.kind is holder and carrier.pose == 'upright'
+            vertices = np.concatenate([part.mesh.vertices for part in item.parts])
+            low, high = vertices.min(0), vertices.max(0)
+            xy = np.random.default_rng(seed).uniform(low[:2], high[:2], (4000, 2))
+            under = heights(item.parts, xy, low[2] - 0.1, 1)
+            support = heights(carrier.parts, xy, np.nan_to_num(under) + 1e-5, -1)
+            assert np.nanmin(under - support) < 0.005, (item.kind.name, seed)
+            # nor does it stand in a wall or on a rim: what is seen from above is all below it
+            top = heights(carrier.parts, xy, 2.0, -1)
+            assert np.nanmean(np.where(np.isnan(under), np.nan, under - top < -0.003)) < 0.02
+            if holder.holds == 'in':
+                around = carrier.middle[:2] + np.random.default_rng(seed).uniform(-1, 1, (4000, 2)) * 0.05
+                floor = np.nanmin(heights(carrier.parts, around, 2.0, -1))
+                assert floor < 0.02 and low[2] - floor < 0.025, (item.kind.name, seed)
+            carried += 1
+    assert carried >= 5
+
+
+def test_a_bowl_carries_when_it_is_upright_alone(monkeypatch):
+    bowl = KINDS['bowl']
+    monkeypatch.setattr(sampler, 'plan', lambda rng, *, held_out: [
+        sampler.Plan(bowl, 'red', 'ceramic', 'large', 2 * int(rng.integers(2**30)))])
+    poses = {}
+    for seed in range(30):
+        (item,), _ = sampler.lay_out(np.random.default_rng(seed), held_out=False)
+        poses[item.pose] = item
+    half, rng = np.full(3, 0.02), np.random.default_rng(0)
+    found = {}
+    for pose, item in poses.items():
+        opens_up = bool(heights(item.parts, item.middle[None, :2], 2.0, -1)[0] < item.middle[2])
+        found[pose] = opens_up, {sampler._carrier([item], half, rng) for _ in range(60)}
+    assert found == {'upright': (True, {-1, 0}), 'down': (False, {-1})}
+
+
+def test_a_colour_goes_by_its_own_name():
+    rng = np.random.default_rng(0)
+    for name in COLOURS:
+        assert all(name in names(shade(name, rng)) for _ in range(50))
+    assert all(names(linear(rng.uniform(0, 1, 3))) for _ in range(500))
+    assert not names(linear(np.array([0.1, 0.2, 0.9]))) & {'red', 'yellow', 'green', 'brown', 'white'}
+
+
+def has_colour(srgb, name):
+    """Tell whether a colour lies within the range that objects of that name are painted from."""
+    hue, saturation, value = colorsys.rgb_to_hsv(*srgb)
+    (from_hue, to_hue), saturations, values = COLOURS[name]
+    return ((360 * hue - from_hue) % 360 <= to_hue - from_hue
+            and saturations[0] <= saturation <= saturations[1] and values[0] <= value <= values[1])
+
+
+def test_phrases_heed_the_boxes_in_the_background(sketches):
+    cluttered = 0
+    for each in sketches:
+        first = len(each.setting.fixed)
+        visible = [part.surface.colour ** (1 / 2.2) for number, part in enumerate(each.setting.clutter)
+                   if (each.hits.part[each.hits.found] == first + number).sum() > 5]
+        cluttered += bool(visible)
+        for phrase in each.scene.phrases if visible else ():
+            said = read(phrase)
+            if not phrase.target_id:
+                assert said.kind not in ('box', 'block') or said.colour
+            elif said.kind in ('', 'box', 'block') and not said.claims & {'on', 'in'}:
+                assert said.colour, phrase
+            if said.kind in ('', 'box', 'block') and not said.claims & {'on', 'in'}:
+                assert not any(has_colour(srgb, said.colour) for srgb in visible), phrase
+            if said.reference and said.reference.kind in ('box', 'block'):
+                assert not any(has_colour(srgb, said.reference.colour) for srgb in visible), phrase
+    assert cluttered > 5
+
+
+def test_a_box_is_not_asked_for_as_absent_before_boxes():
+    row, rng = (thing(1), thing(2, 'plate', 'blue')), np.random.default_rng(0)
+    asked = Counter(phrase.text_en for _ in range(1500) for phrase in absent_phrases(row, rng, 2))
+    assert {'box', 'block'} <= set(asked)
+    clutter = frozenset({'red', 'brown'})
+    asked = Counter(phrase.text_en for _ in range(1500) for phrase in absent_phrases(row, rng, 2, clutter))
+    assert not [text for text in asked if text.split()[-1] in ('box', 'block')]
+    # a box in view is asked for in a colour that neither it nor those behind it have
+    row = (thing(1, 'box', 'blue'),)
+    asked = {phrase.text_en for _ in range(1500) for phrase in absent_phrases(row, rng, 2, clutter)}
+    boxes = {text for text in asked if text.split()[-1] == 'box'}
+    assert 'green box' in boxes and not boxes & {'red box', 'brown box', 'blue box', 'box'}
+
+
 class TestReferring:
     pair = (thing(1, x=0.2), thing(2, x=0.7), thing(3, 'plate', 'blue', x=0.5, away=0.3))
 
@@ -223,6 +380,28 @@ class TestReferring:
         rows = (thing(1, x=0.5, away=0.0), thing(2, x=0.5, away=0.3))
         assert resolve(Description(kind='cup', position='nearest'), rows, 100) == 1
         assert resolve(Description(kind='cup', position='farthest'), rows, 100) == 2
+
+    def test_depth_order_on_the_table_and_from_the_lens_must_agree(self):
+        aside = (thing(1, x=0.0, away=0.0), thing(2, x=0.5, away=0.1))    # 0.71 m and 0.60 m from the lens
+        assert resolve(Description(kind='cup', position='nearest'), aside, 100) == 0
+        assert resolve(Description(kind='cup', position='farthest'), aside, 100) == 0
+        third = (thing(1, x=0.1, away=0.0), thing(2, x=0.5, away=0.4), thing(3, x=0.5, away=0.1))
+        assert resolve(Description(kind='cup', position='nearest'), third, 100) == 0
+        assert resolve(Description(kind='cup', position='farthest'), third, 100) == 2
+
+    def test_boxes_in_the_background_may_be_meant(self):
+        tray = thing(9, 'tray', 'grey', x=0.8)
+        row = (thing(1, x=0.2), thing(2, 'box', 'blue', x=0.5), thing(3, 'die', 'white', carrier=9), tray)
+        red = frozenset({'red', 'pink'})
+        for description, alone, before_boxes in (
+                (Description(kind='box'), 2, 0), (Description(kind='box', colour='blue'), 2, 2),
+                (Description(colour='red'), 1, 0), (Description(colour='blue'), 2, 2),
+                (Description(kind='cup'), 1, 1), (Description(kind='cup', colour='red'), 1, 1),
+                (Description(relation='on', reference=tray), 3, 3)):
+            assert resolve(description, row, 100) == alone
+            assert resolve(description, row, 100, red) == before_boxes
+        assert needs(Description(kind='box', colour='blue'), 2, row, 100) == ()
+        assert needs(Description(kind='box', colour='blue'), 2, row, 100, red) == ('colour',)
 
     def test_size(self):
         sizes = (thing(1, x=0.2, edge=0.05), thing(2, x=0.7, edge=0.1))
@@ -261,21 +440,45 @@ def test_dataset_is_written_once_and_read_back(tmp_path):
     assert (tmp_path / 'labels.jsonl').read_text(encoding='utf-8') == before
     records = list(read_labels(tmp_path))
     assert [record['seed'] for record in records] == [0, 1]
+    assert all(record['split'] == 'test' and record['size'] == [160, 120] and record['jpeg'] is False
+               and record['depth'].endswith('.png') for record in records)
     scene, fresh = load_scene(tmp_path, records[1]), make_scene(1, size=SIZE, split='test')
     assert np.array_equal(scene.image, fresh.image)
     assert np.array_equal(scene.instances, fresh.instances)
     assert np.allclose(scene.depth, fresh.depth, atol=0.00051)
+    assert np.allclose(scene.intrinsics, fresh.intrinsics, atol=0.00005)
     assert scene.phrases == fresh.phrases
     assert scene.objects[0].box2d == fresh.objects[0].box2d
 
 
+RECORD = {'seed': 1, 'split': 'train', 'size': [160, 120], 'jpeg': False, 'depth': 'depth/0000001.png'}
+
+
 def test_a_half_written_line_is_left_out(tmp_path):
-    whole = json.dumps({'seed': 1})
+    whole = json.dumps(RECORD)
     labels = tmp_path / 'labels.jsonl'
     labels.write_text(whole + '\n{"seed": 2, "ima', encoding='utf-8')
     assert [record['seed'] for record in read_labels(tmp_path)] == [1]
     write_dataset(Job(str(tmp_path), SIZE), [0])
     assert [record['seed'] for record in read_labels(tmp_path)] == [1, 0]
+
+
+@pytest.mark.parametrize(('options', 'named'), [
+    ({'split': 'test'}, "split is 'test'"), ({'size': (320, 240)}, r'size is \[320, 240\]'),
+    ({'jpeg': True}, 'jpeg is True'), ({'depth': False}, 'depth is False')])
+def test_a_folder_holds_one_sort_of_scenes(tmp_path, options, named):
+    line = json.dumps(RECORD) + '\n'
+    (tmp_path / 'labels.jsonl').write_text(line, encoding='utf-8')
+    assert write_dataset(Job(str(tmp_path), SIZE), [1]) == 0
+    with pytest.raises(ValueError, match=f'{named}, but scene 1 '):
+        write_dataset(Job(**{'folder': str(tmp_path), 'size': SIZE, **options}), [2])
+    assert (tmp_path / 'labels.jsonl').read_text(encoding='utf-8') == line
+
+
+def test_scenes_of_an_earlier_version_are_not_added_to(tmp_path):
+    (tmp_path / 'labels.jsonl').write_text('{"seed": 1, "depth": null}\n', encoding='utf-8')
+    with pytest.raises(ValueError, match='scene 1 does not say its split'):
+        write_dataset(Job(str(tmp_path), SIZE), [2])
 
 
 @pytest.mark.parametrize(('options', 'named'), [
@@ -288,3 +491,197 @@ def test_bad_options_are_refused(options, named):
 def test_play_refuses_a_rate_of_zero():
     with pytest.raises(ValueError, match='rate_hz'):
         next(play(0, rate_hz=0))
+
+
+# What words claim of a thing, read without the templates that wrote them. Relations come first: they part the
+# thing from what it is related to.
+ENGLISH_RELATIONS = {
+    'left of': ' (?:to the )?left of the ',
+    'right of': ' (?:to the )?right of the ',
+    'behind': ' behind the ',
+    'in front of': ' in front of the ',
+    'next to': ' (?:next to|beside) the ',
+    'on': ' on (?:top of )?the (?!left$|right$)',
+    'in': ' (?:in|inside) the (?!middle$)',
+}
+KOREAN_RELATIONS = {
+    'left of': '왼쪽', 'right of': '오른쪽', 'behind': '뒤', 'in front of': '앞', 'next to': '옆',
+    'on': '위', 'in': '안',
+}
+ENGLISH_CLAIMS = {
+    'leftmost': '^leftmost | furthest to the left$',
+    'rightmost': '^rightmost | furthest to the right$',
+    'left': '^left | on the left$',
+    'right': '^right | on the right$',
+    'middle': '^(middle|center) | in the middle$',
+    'nearest': '^(closest|nearest|front) ',
+    'farthest': '^(farthest|furthest) | at the back$',
+    'large': '^(big|large|biggest|largest) ',
+    'small': '^(small|little|smallest) ',
+    '1 from the left': '^first .* from the left$',
+    '2 from the left': '^second .* from the left$',
+    '3 from the left': '^third .* from the left$',
+    '1 from the right': '^first .* from the right$',
+    '2 from the right': '^second .* from the right$',
+    '3 from the right': '^third .* from the right$',
+}
+KOREAN_CLAIMS = {
+    'leftmost': '^(가장|맨) 왼쪽(에 있는)? ',
+    'rightmost': '^(가장|맨) 오른쪽(에 있는)? ',
+    'left': '^왼쪽(에 있는)? ',
+    'right': '^오른쪽(에 있는)? ',
+    'middle': '^(가운데|중간)(에 있는)? ',
+    'nearest': '^(가장 가까운|제일 가까이 있는|맨 앞에 있는) ',
+    'farthest': '^(가장 먼|제일 멀리 있는|맨 뒤에 있는) ',
+    'large': '^(큰|커다란|가장 큰|제일 큰) ',
+    'small': '^(작은|조그만|가장 작은|제일 작은) ',
+    '1 from the left': '^왼쪽에서 첫 번째 ',
+    '2 from the left': '^왼쪽에서 두 번째 ',
+    '3 from the left': '^왼쪽에서 세 번째 ',
+    '1 from the right': '^오른쪽에서 첫 번째 ',
+    '2 from the right': '^오른쪽에서 두 번째 ',
+    '3 from the right': '^오른쪽에서 세 번째 ',
+}
+KOREAN_HUES = {
+    'red': '빨간|붉은', 'orange': '주황', 'yellow': '노란', 'green': '초록|녹색', 'blue': '파란|푸른',
+    'purple': '보라', 'pink': '분홍|핑크', 'brown': '갈색', 'black': '검은|검정|까만', 'white': '하얀|흰',
+    'grey': '회색|은색',
+}
+OTHER_HUES = {'gray': 'grey', 'silver': 'grey'}
+ENGLISH_KINDS = {name: kind for kind in KINDS for name in (kind, *ENGLISH.get(kind, ()))}
+KOREAN_KINDS = {name: kind for kind in KINDS for name in (KINDS[kind].ko, *KOREAN.get(kind, ()))}
+ENGLISH_KINDS |= dict.fromkeys(('object', 'thing'), '')
+KOREAN_KINDS |= dict.fromkeys(('물건', '것', '물체'), '')
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a text names: '' where it says nothing of it."""
+
+    kind: str
+    colour: str
+    claims: frozenset
+    reference: Said | None = None
+
+
+def read(phrase):
+    """Read both texts; they must say the same."""
+    english, korean = read_english(phrase.text_en), read_korean(phrase.text_ko)
+    assert english == korean, phrase
+    return english
+
+
+def read_english(text):
+    for claim, words in ENGLISH_RELATIONS.items():
+        parts = re.split(words, text)
+        if len(parts) == 2:
+            said, reference = read_english(parts[0]), read_english(parts[1])
+            return Said(said.kind, said.colour, said.claims | {claim}, reference)
+    claims = {claim for claim, words in ENGLISH_CLAIMS.items() if re.search(words, text)}
+    for claim in claims:
+        text = re.sub(ENGLISH_CLAIMS[claim].replace(' .* ', ' | '), '', text)
+    first, _, rest = text.partition(' ')
+    colour = OTHER_HUES.get(first, first)
+    if rest and colour in COLOURS:
+        return Said(ENGLISH_KINDS[rest], colour, frozenset(claims))
+    return Said(ENGLISH_KINDS[text], '', frozenset(claims))
+
+
+def read_korean(text):
+    for claim, word in KOREAN_RELATIONS.items():
+        parts = re.split(f'(?<!^가장)(?<!^맨) {word}(?:에 있는|의) ', text)
+        if len(parts) == 2:
+            reference, said = read_korean(parts[0]), read_korean(parts[1])
+            return Said(said.kind, said.colour, said.claims | {claim}, reference)
+    claims = {claim for claim, words in KOREAN_CLAIMS.items() if re.search(words, text)}
+    for claim in claims:
+        text = re.sub(KOREAN_CLAIMS[claim], '', text)
+    first, _, rest = text.partition(' ')
+    colours = [colour for colour, words in KOREAN_HUES.items() if re.match(words, first)]
+    if rest and colours:
+        return Said(KOREAN_KINDS[rest], colours[0], frozenset(claims))
+    return Said(KOREAN_KINDS[text], '', frozenset(claims))
+
+
+class View:
+    """Where the things of a scene are, measured in its picture and its labels."""
+
+    def __init__(self, scene):
+        self.scene = scene
+        self.width = scene.image.shape[1]
+
+    def x(self, entry):
+        """Return the column of the middle of what is seen."""
+        return np.nonzero(self.scene.instances == entry.id)[1].mean()
+
+    def world(self, entry):
+        return self.scene.camera_pose[:3, :3] @ entry.center + self.scene.camera_pose[:3, 3]
+
+    def ahead(self, entry):
+        """Return metres over the table, the way that the camera looks."""
+        way = self.scene.camera_pose[:2, 2]
+        return (self.world(entry) - self.scene.camera_pose[:3, 3])[:2] @ way / np.linalg.norm(way)
+
+    def beside(self, entry, other):
+        return np.linalg.norm((self.world(entry) - self.world(other))[:2])
+
+    def named(self, said):
+        return [entry for entry in self.scene.objects
+                if said.kind in ('', entry.kind) and said.colour in ('', entry.colour)]
+
+    def first(self, target, group, value):
+        """Tell whether the target has the least value, and no other the same."""
+        return all(value(target) < value(other) for other in group if other is not target)
+
+    def holds(self, claim, target, group, other):
+        """Tell whether a claim is true of the target among those that share its name."""
+        first = self.first
+        if ' from the ' in claim:
+            sign = 1 if claim.endswith('left') else -1
+            return sorted(group, key=lambda entry: sign * self.x(entry))[int(claim[0]) - 1] is target
+        checks = {
+            'leftmost': lambda: first(target, group, self.x),
+            'rightmost': lambda: first(target, group, lambda entry: -self.x(entry)),
+            'left': lambda: self.x(target) < self.width / 2 and first(target, group, self.x),
+            'right': lambda: self.x(target) > self.width / 2 and first(target, group, lambda e: -self.x(e)),
+            'middle': lambda: len(group) == 3 and sorted(group, key=self.x)[1] is target,
+            'nearest': lambda: (first(target, group, self.ahead)
+                                and first(target, group, lambda entry: np.linalg.norm(entry.center))),
+            'farthest': lambda: (first(target, group, lambda entry: -self.ahead(entry))
+                                 and first(target, group, lambda entry: -np.linalg.norm(entry.center))),
+            'large': lambda: first(target, group, lambda entry: -entry.size.prod()),
+            'small': lambda: first(target, group, lambda entry: entry.size.prod()),
+            'left of': lambda: self.x(target) < self.x(other),
+            'right of': lambda: self.x(target) > self.x(other),
+            'behind': lambda: self.ahead(target) > self.ahead(other),
+            'in front of': lambda: self.ahead(target) < self.ahead(other),
+            'next to': lambda: self.beside(target, other) < (target.size.max() + other.size.max()) / 2 + 0.05,
+            'on': lambda: (other.kind in ('plate', 'tray', 'book', 'cutting board')
+                           and self.beside(target, other) < other.size[:2].max() / 2),
+            'in': lambda: (other.kind in ('bowl', 'basket', 'pan')
+                           and self.beside(target, other) < other.size[:2].max() / 2),
+        }
+        return checks[claim]()
+
+
+def test_words_in_both_languages_fit_the_scene(sketches):
+    """Swapped sides, sizes or numbers in a template are lies about the picture."""
+    found = Counter()
+    for each in sketches:
+        view = View(each.scene)
+        there = {entry.id: entry for entry in each.scene.objects}
+        for phrase in each.scene.phrases:
+            said = read(phrase)
+            if not phrase.target_id:
+                assert not said.claims and not view.named(said), phrase
+                continue
+            target, group = there[phrase.target_id], view.named(said)
+            assert target in group, phrase
+            assert bool(said.claims) == bool({'size', 'position', 'relation', 'ordinal'} & set(phrase.needs)
+                                             or len(group) > 1), phrase
+            others = view.named(said.reference) if said.reference else [None]
+            assert len(others) == 1, phrase
+            for claim in said.claims:
+                found[claim] += 1
+                assert view.holds(claim, target, group, others[0]), (each.scene.seed, claim, phrase)
+    assert set(found) == set(ENGLISH_CLAIMS) | set(ENGLISH_RELATIONS)

@@ -11,12 +11,19 @@ import numpy as np
 class Camera:
     """A pinhole camera.
 
-    ``pose`` (4, 4) optical frame to world, ``intrinsics`` (fx, fy, cx, cy), ``size`` (width, height).
+    ``pose`` (4, 4) optical frame to world, ``intrinsics`` (fx, fy, cx, cy), ``size`` (width, height). In here
+    the middle of the first pixel is (0.5, 0.5); what leaves the generator is :attr:`calibration`.
     """
 
     pose: np.ndarray
     intrinsics: tuple[float, float, float, float]
     size: tuple[int, int]
+
+    @property
+    def calibration(self) -> tuple[float, float, float, float]:
+        """Intrinsics as OpenCV and sensor_msgs/CameraInfo have them: pixel centres at whole numbers."""
+        fx, fy, cx, cy = self.intrinsics
+        return fx, fy, cx - 0.5, cy - 0.5
 
     @property
     def spread(self) -> float:

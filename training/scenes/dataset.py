@@ -1,9 +1,11 @@
 """Write scenes to a folder, in parallel and resumably, and read them back.
 
 A folder holds ``images/`` (JPEG or PNG), ``instances/`` (PNG, 8 bit: ids), with depth ``depth/`` (PNG,
-16 bit: millimetres, 0 for no reading), and ``labels.jsonl``: one object a scene with ``seed``, ``image``,
-``instances``, ``depth`` (paths from the folder), ``intrinsics`` [fx, fy, cx, cy], ``camera_pose`` (4 rows),
-``objects`` and ``phrases`` (the fields of SceneObject and ScenePhrase).
+16 bit: millimetres, 0 for no reading), and ``labels.jsonl``: one object a scene with ``seed``, ``split``,
+``size`` [width, height], ``jpeg``, ``image``, ``instances``, ``depth`` (paths from the folder; ``depth`` null
+where it was left out), ``intrinsics`` [fx, fy, cx, cy] (pixel centres at whole numbers, as in OpenCV),
+``camera_pose`` (4 rows), ``objects`` and ``phrases`` (the fields of SceneObject and ScenePhrase). All scenes
+of a folder have the same split, size, kind of pictures, and depth or none.
 """
 
 from __future__ import annotations
@@ -41,12 +43,13 @@ def write_dataset(job: Job, seeds: Sequence[int], *, processes: int = 1, progres
     """Write the scenes of some seeds; those that the folder has already are left as they are.
 
     :return: images a second, 0.0 when there was nothing to do.
+    :raises ValueError: the folder holds scenes of another split, size or form.
     """
     folder = Path(job.folder)
+    labels = folder / 'labels.jsonl'
+    done = _resume(labels, job)
     for name in ('images', 'instances', *(['depth'] if job.depth else [])):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    labels = folder / 'labels.jsonl'
-    done = _resume(labels)
     missing = [(job, seed) for seed in seeds if seed not in done]
     if not missing:
         return 0.0
@@ -59,14 +62,38 @@ def write_dataset(job: Job, seeds: Sequence[int], *, processes: int = 1, progres
     return len(missing) / (time.perf_counter() - begin)
 
 
-def _resume(labels: Path) -> set[int]:
+def _resume(labels: Path, job: Job) -> set[int]:
     """Return the seeds that are done, and cut off a last line that an interrupted run left half-written."""
     if not labels.exists():
         return set()
     whole = labels.read_bytes().rpartition(b'\n')
     if whole[2]:
         labels.write_bytes(whole[0] + whole[1])
-    return {record['seed'] for record in read_labels(labels.parent)}
+    done = set()
+    for record in read_labels(labels.parent):
+        _check(record, job)
+        done.add(record['seed'])
+    return done
+
+
+def _check(record: dict[str, Any], job: Job) -> None:
+    """Refuse to add to scenes of another kind: seeds alone do not tell them apart.
+
+    :raises ValueError: names what differs.
+    """
+    wanted = {'split': job.split, 'size': list(job.size), 'jpeg': job.jpeg, 'depth': job.depth}
+    there = {**record, 'depth': bool(record.get('depth'))}
+    for name, value in wanted.items():
+        if name not in there:
+            raise ValueError(
+                f'{job.folder}: scene {record["seed"]} does not say its {name}: an earlier version wrote it, '
+                'whose scenes differ; take another folder'
+            )
+        if there[name] != value:
+            raise ValueError(
+                f'{job.folder}: {name} is {value!r}, but scene {record["seed"]} there has {there[name]!r}; '
+                'take another folder'
+            )
 
 
 def read_labels(folder: str | Path) -> Iterator[dict[str, Any]]:
@@ -120,6 +147,9 @@ def label(scene: Scene, job: Job) -> dict[str, Any]:
     name = f'{scene.seed:07d}'
     return {
         'seed': scene.seed,
+        'split': job.split,
+        'size': list(job.size),
+        'jpeg': job.jpeg,
         'image': f'images/{name}.{"jpg" if job.jpeg else "png"}',
         'instances': f'instances/{name}.png',
         'depth': f'depth/{name}.png' if job.depth else None,

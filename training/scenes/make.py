@@ -8,7 +8,7 @@ import numpy as np
 
 from . import room
 from .camera import Camera, draw_camera
-from .materials import Part
+from .materials import Part, names
 from .phrases import write_phrases
 from .referring import Seen
 from .render import Render, render, whole_area
@@ -24,17 +24,28 @@ MIN_PIXELS = 6  # fewer visible pixels and a thing counts as not in view
 
 @dataclass(frozen=True)
 class Setting:
-    """A scene before its picture is taken; ``fixed`` are parts that are no objects."""
+    """A scene before its picture is taken.
+
+    Parts that are no objects: ``fixed`` (the table and the room), ``clutter`` (boxes behind the table) and
+    ``visitors`` (a hand or a gripper).
+    """
 
     items: tuple[Item, ...]
     fixed: tuple[Part, ...]
+    clutter: tuple[Part, ...]
+    visitors: tuple[Part, ...]
     around: Surroundings
     camera: Camera
     reach: float
 
     def world(self, items: tuple[Item, ...] | None = None) -> World:
-        """Make the world, with other items (moved ones) where they are given; ids follow the order."""
-        parts, ids = list(self.fixed), [0] * len(self.fixed)
+        """Make the world, with other items (moved ones) where they are given.
+
+        Ids of items follow the order from 1 up, those of clutter from -1 down, so that phrases can heed it.
+        """
+        parts = [*self.fixed, *self.clutter, *self.visitors]
+        ids = [0] * len(self.fixed) + [-1 - index for index in range(len(self.clutter))]
+        ids += [0] * len(self.visitors)
         for index, item in enumerate(self.items if items is None else items):
             parts += item.parts
             ids += [index + 1] * len(item.parts)
@@ -64,7 +75,14 @@ def make_scene(
     setting = make_setting(rng, size, split)
     picture = render(setting.world(), setting.camera, setting.around, rng)
     return photograph(
-        seed, setting.items, setting.camera, picture, rng, depth_noise=depth_noise, sensor_noise=sensor_noise
+        seed,
+        setting.items,
+        setting.clutter,
+        setting.camera,
+        picture,
+        rng,
+        depth_noise=depth_noise,
+        sensor_noise=sensor_noise,
     )
 
 
@@ -95,11 +113,12 @@ def make_setting(rng: np.random.Generator, size: tuple[int, int], split: str) ->
         ):
             break
         camera = draw_camera(rng, size, reach)
-    fixed = room.furniture(rng, camera, reach, held_out=held_out)
+    fixed, clutter = room.furniture(rng, camera, reach, held_out=held_out)
     visitors = room.visitors(rng, camera, reach)
-    if visitors and not _hides(visitors, camera):
-        fixed += visitors
-    return Setting(tuple(items), tuple(fixed), room.lighting(rng), camera, reach)
+    if visitors and _hides(visitors, camera):
+        visitors = []
+    around = room.lighting(rng)
+    return Setting(tuple(items), tuple(fixed), tuple(clutter), tuple(visitors), around, camera, reach)
 
 
 def _hides(visitors: list[Part], camera: Camera) -> bool:
@@ -111,6 +130,7 @@ def _hides(visitors: list[Part], camera: Camera) -> bool:
 def photograph(
     seed: int,
     items: tuple[Item, ...],
+    clutter: tuple[Part, ...],
     camera: Camera,
     picture: Render,
     rng: np.random.Generator,
@@ -124,16 +144,27 @@ def photograph(
     instances = np.where(
         np.isin(picture.instances, [thing.object.id for thing in seen]), picture.instances, 0
     )
+    behind = colours_behind(clutter, picture)
     return Scene(
         seed=seed,
         image=develop(picture.light, rng if sensor_noise else None),
         depth=measure_depth(picture.depth, rng) if depth_noise else picture.depth,
         instances=instances.astype(np.int32),
-        intrinsics=camera.intrinsics,
+        intrinsics=camera.calibration,
         camera_pose=camera.pose,
         objects=tuple(thing.object for thing in seen),
-        phrases=tuple(write_phrases(seen, camera.size, rng)) if with_phrases else (),
+        phrases=tuple(write_phrases(seen, camera.size, rng, behind)) if with_phrases else (),
     )
+
+
+def colours_behind(clutter: tuple[Part, ...], picture: Render) -> frozenset[str]:
+    """Return the names of colours that visible clutter may go by; empty where none is in view."""
+    visible = [
+        part
+        for index, part in enumerate(clutter)
+        if np.count_nonzero(picture.instances == -1 - index) >= MIN_PIXELS
+    ]
+    return frozenset().union(*(names(part.surface.colour) for part in visible))
 
 
 def describe(items: tuple[Item, ...], camera: Camera, instances: np.ndarray) -> list[Seen]:

@@ -25,6 +25,16 @@ COLOURS = {
     'white': ((20, 60), (0.0, 0.06), (0.88, 1.0)),
     'grey': ((200, 240), (0.0, 0.08), (0.38, 0.62)),
 }
+# hue from, to in degrees of all that somebody may call so; they overlap
+HUES = {
+    'red': (-25, 20),
+    'orange': (10, 45),
+    'yellow': (35, 75),
+    'green': (60, 185),
+    'blue': (165, 265),
+    'purple': (245, 325),
+    'pink': (290, 375),
+}
 MATERIALS = {
     # name -> (gloss from, to, metal)
     'plastic': ((0.15, 0.6), 0.0),
@@ -132,6 +142,25 @@ def shade(name: str, rng: np.random.Generator, *, held_out: bool = False) -> np.
     return linear(
         np.array(colorsys.hsv_to_rgb(h, rng.uniform(*saturation), value[0] + share * (value[1] - value[0])))
     )
+
+
+def names(colour: np.ndarray) -> frozenset[str]:
+    """Return every name that a linear RGB colour may go by, at least one."""
+    red, green, blue = (float(share) for share in np.clip(colour, 0, 1) ** (1 / 2.2))
+    hue, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
+    found = set()
+    if saturation > 0.1 and value > 0.1:
+        turns = [360 * (hue + turn) for turn in (-1, 0, 1)]
+        found |= {name for name, (low, high) in HUES.items() if any(low <= turn <= high for turn in turns)}
+        if value < 0.7 and found & {'red', 'orange', 'yellow'}:
+            found.add('brown')
+    if saturation < 0.35 and value > 0.7:
+        found.add('white')
+    if saturation < 0.35 and 0.2 < value < 0.85:
+        found.add('grey')
+    if value < 0.35:
+        found.add('black')
+    return frozenset(found)
 
 
 def surface(colour: np.ndarray, material: str, rng: np.random.Generator) -> Surface:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .kinds import KINDS
-from .referring import Description, Seen, confusable, needs, resolve
+from .referring import BACKGROUND_KINDS, NO_CLUTTER, Description, Seen, confusable, needs, resolve
 from .scene import ScenePhrase
 
 MIN_SHARE = 0.0006  # of the picture's area: a target smaller than this is not asked for
@@ -124,20 +124,26 @@ ORDINALS = {2: ('second', '두 번째'), 3: ('third', '세 번째'), 1: ('first'
 SIDES = {'left': '왼쪽', 'right': '오른쪽'}
 
 
-def write_phrases(seen: Sequence[Seen], size: tuple[int, int], rng: np.random.Generator) -> list[ScenePhrase]:
+def write_phrases(
+    seen: Sequence[Seen],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    clutter: frozenset[str] = NO_CLUTTER,
+) -> list[ScenePhrase]:
     """Write up to :data:`MAX_PHRASES` phrases: each fits exactly one thing, or nothing in view.
 
     :param size: width and height of the picture in pixels.
+    :param clutter: names of the colours of plain boxes that the background shows, of which no label tells.
     """
     width, height = size
     options: dict[tuple[str, ...], list[tuple[Description, int]]] = {}
     for thing in seen:
         if thing.pixels < MIN_SHARE * width * height or thing.object.visible < MIN_VISIBLE:
             continue
-        for description in describe(thing, seen, width):
-            if resolve(description, seen, width) != thing.object.id:
+        for description in describe(thing, seen, width, clutter):
+            if resolve(description, seen, width, clutter) != thing.object.id:
                 continue
-            needed = needs(description, thing.object.id, seen, width)
+            needed = needs(description, thing.object.id, seen, width, clutter)
             said = set(description.says())
             spare = said - set(needed)
             if spare <= {'kind'} or (spare <= {'kind', 'colour'} and rng.uniform() < CLEAR_COLOUR * 0.3):
@@ -151,14 +157,16 @@ def write_phrases(seen: Sequence[Seen], size: tuple[int, int], rng: np.random.Ge
         description, target = options[needed].pop(int(rng.integers(len(options[needed]))))
         if not options[needed]:
             groups.remove(needed)
-        english, korean = in_words(description, seen, width, rng)
+        english, korean = in_words(description, seen, width, rng, clutter)
         if english not in used:
             used.add(english)
             phrases.append(ScenePhrase(english, korean, target, needed))
-    return [*phrases, *absent_phrases(seen, rng, 2)]
+    return [*phrases, *absent_phrases(seen, rng, 2, clutter)]
 
 
-def describe(thing: Seen, seen: Sequence[Seen], width: int) -> Iterator[Description]:
+def describe(
+    thing: Seen, seen: Sequence[Seen], width: int, clutter: frozenset[str] = NO_CLUTTER
+) -> Iterator[Description]:
     """Yield what may be said of a thing, whether or not it is clear."""
     kind, colour = thing.object.kind, thing.object.colour
     bases = [Description(kind=kind), Description(colour=colour), Description(kind=kind, colour=colour)]
@@ -179,8 +187,8 @@ def describe(thing: Seen, seen: Sequence[Seen], width: int) -> Iterator[Descript
         if other is not thing
         and other.object.visible > MIN_VISIBLE
         and (
-            resolve(Description(kind=other.object.kind), seen, width) == other.object.id
-            or resolve(Description(kind=other.object.kind, colour=other.object.colour), seen, width)
+            resolve(Description(kind=other.object.kind), seen, width, clutter) == other.object.id
+            or resolve(Description(kind=other.object.kind, colour=other.object.colour), seen, width, clutter)
             == other.object.id
         )
     ]
@@ -197,7 +205,11 @@ def _like(thing: Seen, base: Description) -> bool:
 
 
 def in_words(
-    description: Description, seen: Sequence[Seen], width: int, rng: np.random.Generator
+    description: Description,
+    seen: Sequence[Seen],
+    width: int,
+    rng: np.random.Generator,
+    clutter: frozenset[str] = NO_CLUTTER,
 ) -> tuple[str, str]:
     """Say a description in English and in Korean."""
     english, korean = _noun(description.kind, rng)
@@ -217,18 +229,25 @@ def in_words(
     if description.reference is not None:
         other = description.reference.object
         base_en, base_ko = _noun(other.kind, rng)
-        if resolve(Description(kind=other.kind), seen, width) != other.id or rng.uniform() < 0.25:
+        if resolve(Description(kind=other.kind), seen, width, clutter) != other.id or rng.uniform() < 0.25:
             base_en, base_ko = _coloured(other.colour, base_en, base_ko, rng)
         word = _pick(RELATION_WORDS[description.relation], rng)
         english, korean = word[0].format(english, base_en), word[1].format(korean, base_ko)
     return english, korean
 
 
-def absent_phrases(seen: Sequence[Seen], rng: np.random.Generator, count: int) -> list[ScenePhrase]:
+def absent_phrases(
+    seen: Sequence[Seen], rng: np.random.Generator, count: int, clutter: frozenset[str] = NO_CLUTTER
+) -> list[ScenePhrase]:
     """Name things that are not in view: other kinds, or a kind in view in a colour that it does not have."""
     phrases = []
     there = {thing.object.kind for thing in seen}
-    free = [name for name in KINDS if name not in there and not any(confusable(name, kind) for kind in there)]
+    background = BACKGROUND_KINDS if clutter else ()
+    free = [
+        name
+        for name in KINDS
+        if name not in there and name not in background and not any(confusable(name, kind) for kind in there)
+    ]
     for _ in range(count):
         if seen and rng.uniform() < 0.35:
             kind = sorted(there)[int(rng.integers(len(there)))]
@@ -237,6 +256,8 @@ def absent_phrases(seen: Sequence[Seen], rng: np.random.Generator, count: int) -
                 for thing in seen
                 if thing.object.kind == kind or confusable(thing.object.kind, kind)
             }
+            if kind in background:
+                like |= clutter
             colours = [
                 colour for colour in KINDS[kind].colours if colour not in like and not _near(colour, like)
             ]

@@ -93,6 +93,7 @@ def play(
         scene = photograph(
             seed,
             items,
+            way.setting.clutter,
             camera,
             picture,
             np.random.default_rng(way.style),

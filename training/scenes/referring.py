@@ -56,9 +56,11 @@ CONFUSABLE = (
 )
 LARGER = 1.22  # a thing this many times as large as the others of its kind is the large one
 LARGER_SEEN = 1.10  # and it must look larger too
+BACKGROUND_KINDS = ('box', 'block')  # what the plain boxes in the background may be called
 HIDDEN = 0.3  # a thing of which less is seen may be overlooked when things are compared or counted
 APART = 0.05  # of the picture's width: places closer than this are not told apart
 DEPTH_APART = 0.05  # metres along the ground, for nearest and farthest
+NO_CLUTTER: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Seen:
     def extent(self) -> float:
         """The edge of a cube of its box's volume, metres."""
         return float(np.prod(self.object.size) ** (1 / 3))
+
+    @cached_property
+    def distance(self) -> float:
+        """Metres from the camera to its middle."""
+        return float(np.linalg.norm(self.object.center))
 
     @cached_property
     def looks(self) -> float:
@@ -121,11 +128,16 @@ class Description:
         return replace(self, **empty)
 
 
-def resolve(description: Description, seen: Sequence[Seen], width: int) -> int:
+def resolve(
+    description: Description, seen: Sequence[Seen], width: int, clutter: frozenset[str] = NO_CLUTTER
+) -> int:
     """Return the id of the one thing that fits, 0 where none or not clearly one does.
 
     :param width: of the picture in pixels.
+    :param clutter: names of the colours of plain boxes that the background shows; empty where it shows none.
     """
+    if clutter and _background_fits(description, clutter):
+        return 0
     group = []
     for thing in seen:
         fits = _kind_fits(description.kind, thing.object.kind)
@@ -150,10 +162,18 @@ def resolve(description: Description, seen: Sequence[Seen], width: int) -> int:
     return group[0].object.id if len(group) == 1 else 0
 
 
-def needs(description: Description, target: int, seen: Sequence[Seen], width: int) -> tuple[str, ...]:
+def needs(
+    description: Description,
+    target: int,
+    seen: Sequence[Seen],
+    width: int,
+    clutter: frozenset[str] = NO_CLUTTER,
+) -> tuple[str, ...]:
     """Return what the description says that it cannot do without."""
     return tuple(
-        name for name in description.says() if resolve(description.without(name), seen, width) != target
+        name
+        for name in description.says()
+        if resolve(description.without(name), seen, width, clutter) != target
     )
 
 
@@ -165,6 +185,15 @@ def confusable(first: str, second: str) -> bool:
 _ALIKE = {
     kind: set().union(*(group for group in CONFUSABLE if kind in group)) for kind in set().union(*CONFUSABLE)
 }
+
+
+def _background_fits(description: Description, clutter: frozenset[str]) -> bool:
+    """Tell whether a plain box of the background may be meant; nothing carries those."""
+    return (
+        description.kind in ('', *BACKGROUND_KINDS)
+        and (not description.colour or description.colour in clutter)
+        and description.relation not in ('on', 'in')
+    )
 
 
 def _kind_fits(wanted: str, kind: str) -> bool | None:
@@ -238,7 +267,10 @@ def _placed(group: list[Seen], position: str, width: int) -> list[Seen]:
     sign = 1 if position == 'nearest' else -1
     first, second = sorted(group, key=lambda thing: sign * thing.ground[1])[:2]
     lower = sign * (first.object.box2d[3] - second.object.box2d[3]) > 0
-    return [first] if lower and sign * (second.ground[1] - first.ground[1]) > DEPTH_APART else []
+    apart = sign * (second.ground[1] - first.ground[1]) > DEPTH_APART
+    # the ground's order may differ from that of the distance to the lens: people may mean either
+    agreed = all(sign * (other.distance - first.distance) > 0 for other in group if other is not first)
+    return [first] if lower and apart and agreed else []
 
 
 def _counted(group: list[Seen], number: int, side: str, width: int) -> list[Seen]:

@@ -23,8 +23,11 @@ def tiled(mesh: Mesh, repeats: float) -> Mesh:
 
 def furniture(
     rng: np.random.Generator, camera: Camera, reach: float, *, held_out: bool = False
-) -> list[Part]:
-    """Make the table top (its surface at z = 0), the walls and the floor."""
+) -> tuple[list[Part], list[Part]]:
+    """Make the table top (its surface at z = 0), the walls and the floor; and boxes that stand behind.
+
+    :return: the first three, and the boxes, each of which is one part of one colour.
+    """
     width, depth = reach * rng.uniform(2.2, 5.0), reach * rng.uniform(2.0, 3.5)
     top = Surface(
         np.ones(3), textures.table(rng, held_out=held_out), gloss=float(rng.choice([0.0, 0.05, 0.2, 0.5]))
@@ -49,7 +52,7 @@ def furniture(
         parts.append(Part(tiled(panel(middle, right, up).moved(turn), rng.uniform(1, 3)), paper))
     floor = Surface(np.full(3, rng.uniform(0.3, 1.0)), textures.table(rng, held_out=held_out), gloss=0.1)
     ground = panel(np.array([0, 0, FLOOR]), np.array([4.0, 0, 0]), np.array([0, 4.0, 0]))
-    return [*parts, Part(tiled(ground, 6), floor), *_clutter_behind(rng, back, turn)]
+    return [*parts, Part(tiled(ground, 6), floor)], _clutter_behind(rng, back, turn)
 
 
 def _clutter_behind(rng: np.random.Generator, back: float, turn: np.ndarray) -> list[Part]:

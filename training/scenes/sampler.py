@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from . import materials
 from .kind import Kind
 from .kinds import KINDS, draw_kind
 from .materials import Part
 from .mesh import rotation
+from .tracer import World
 
 CELL = 0.006  # metres a cell of the map of free places
+COLUMN = 0.003  # metres from one ray to the next where a thing is let down on its carrier
+SUNK = 0.02  # metres above a carrier's floor, at most: what stays higher lies on its walls or its handle
+LEVEL = 0.002  # metres: places that differ by less are equally low
+NOWHERE = 1e3  # metres; stands for a height where there is nothing
 SIZES = {'small': (0.0, 0.12), 'medium': (0.4, 0.6), 'large': (0.88, 1.0)}  # shares of the kind's scale range
 FACING = ('laptop', 'clock', 'keyboard')  # people turn these towards themselves
 UPRIGHT = {'upright': np.eye(3), 'side': rotation('x', 90), 'down': rotation('x', 180)}
@@ -23,8 +30,8 @@ UPRIGHT = {'upright': np.eye(3), 'side': rotation('x', 90), 'down': rotation('x'
 class Item:
     """One thing in the world (z up, table top at 0, metres).
 
-    ``turn`` (3, 3) and ``middle`` (3,) place its box of half sides ``half``; ``carrier`` is the index of the
-    item that it lies on or in, -1 for the table.
+    ``pose`` is a key of :data:`UPRIGHT`. ``turn`` (3, 3) and ``middle`` (3,) place its box of half sides
+    ``half``; ``carrier`` is the index of the item that it lies on or in, -1 for the table.
     """
 
     kind: Kind
@@ -33,6 +40,7 @@ class Item:
     size_class: str
     scale: float
     parts: tuple[Part, ...]
+    pose: str
     turn: np.ndarray
     middle: np.ndarray
     half: np.ndarray
@@ -41,18 +49,7 @@ class Item:
     def moved(self, offset: np.ndarray) -> Item:
         """Return the thing shifted by metres."""
         parts = tuple(Part(part.mesh.moved(offset=offset), part.surface) for part in self.parts)
-        return Item(
-            self.kind,
-            self.colour,
-            self.material,
-            self.size_class,
-            self.scale,
-            parts,
-            self.turn,
-            self.middle + offset,
-            self.half,
-            self.carrier,
-        )
+        return replace(self, parts=parts, middle=self.middle + offset)
 
 
 @dataclass(frozen=True)
@@ -130,17 +127,17 @@ def _shape_seed(rng: np.random.Generator, held_out: bool) -> int:
     return 2 * int(rng.integers(2**30)) + int(held_out)
 
 
-def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[list[Part], float]:
+def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[list[Part], float, str]:
     """Make a thing's parts at its size and in a pose, standing on z = 0 around the z axis.
 
-    :return: parts and the scale.
+    :return: parts, the scale and the pose.
     """
     colour = materials.paint(thing.colour, thing.material, rng, held_out=held_out)
     parts = thing.kind.make(np.random.default_rng(thing.twin), colour)
     low, high = thing.kind.scale
     scale = low + (high - low) * rng.uniform(*SIZES[thing.size_class])
-    pose = UPRIGHT[thing.kind.poses[int(rng.integers(len(thing.kind.poses)))]]
-    moved = [part.mesh.moved(pose * scale) for part in parts]
+    pose = thing.kind.poses[int(rng.integers(len(thing.kind.poses)))]
+    moved = [part.mesh.moved(UPRIGHT[pose] * scale) for part in parts]
     vertices = np.concatenate([mesh.vertices for mesh in moved])
     low_corner, high_corner = vertices.min(0), vertices.max(0)
     offset = np.array([*(-(low_corner + high_corner)[:2] / 2), -low_corner[2]])
@@ -149,7 +146,7 @@ def build(thing: Plan, rng: np.random.Generator, *, held_out: bool) -> tuple[lis
         normals = mesh.normals / scale
         mesh = mesh.moved(offset=offset)
         placed.append(Part(type(mesh)(mesh.vertices, normals, mesh.uv, mesh.faces), part.surface))
-    return placed, scale
+    return placed, scale, pose
 
 
 class Table:
@@ -200,21 +197,22 @@ def _place(plans: list[Plan], reach: float, rng: np.random.Generator, *, held_ou
     items: list[Item] = []
     spread, gap = rng.uniform(0.35, 0.8), rng.uniform(0.0, 0.03)
     for thing in plans:
-        parts, scale = build(thing, rng, held_out=held_out)
+        parts, scale, pose = build(thing, rng, held_out=held_out)
         half = np.ptp(np.concatenate([part.mesh.vertices for part in parts]), axis=0) / 2
         angle = float(rng.uniform(0, 2 * np.pi))
         if thing.kind.name in FACING and rng.uniform() < 0.8:
             angle = float(rng.normal(0, 0.6))
+        turn = rotation('z', np.degrees(angle))
+        parts = [Part(part.mesh.moved(turn), part.surface) for part in parts]
         carrier = _carrier(items, half, rng)
-        if carrier >= 0:
-            place = _on_top(items[carrier], half, rng)
-        else:
+        place = _on_top(items[carrier], parts, rng) if carrier >= 0 else None
+        if place is None:
+            carrier = -1
             flat = table.find(half[:2], angle, rng, spread=spread, gap=gap)
             if flat is None:
                 continue
             place = np.array([*flat, 0.0])
-        turn = rotation('z', np.degrees(angle))
-        parts = [Part(part.mesh.moved(turn, place), part.surface) for part in parts]
+        parts = [Part(part.mesh.moved(offset=place), part.surface) for part in parts]
         items.append(
             Item(
                 thing.kind,
@@ -223,6 +221,7 @@ def _place(plans: list[Plan], reach: float, rng: np.random.Generator, *, held_ou
                 thing.size_class,
                 scale,
                 tuple(parts),
+                pose,
                 turn,
                 place + np.array([0, 0, half[2]]),
                 half,
@@ -238,26 +237,51 @@ def _carrier(items: list[Item], half: np.ndarray, rng: np.random.Generator) -> i
         return -1
     for index, item in enumerate(items):
         free = item.carrier < 0 and not any(other.carrier == index for other in items)
+        free = free and item.pose == 'upright'  # nothing lies in a bowl that is upside down
         share = {'in': 0.75, 'on': 0.9, '': 0.0}[item.kind.holds]
         if free and half[:2].max() < item.half[:2].min() * share:
             return index
     return -1
 
 
-def _on_top(item: Item, half: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return where a thing rests on its carrier: on the highest point of what is under its middle."""
-    room = np.maximum(item.half[:2].min() * 0.8 - half[:2].max(), 0)
-    place = item.middle[:2] + rng.uniform(-0.5, 0.5, 2) * room
-    vertices = np.concatenate([part.mesh.vertices for part in item.parts])
-    if item.kind.holds == 'in':
-        under = np.linalg.norm(vertices[:, :2] - place, axis=1) < half[:2].max() * 0.8
-        height = vertices[under, 2].max() if under.any() else 0.006
-        height = min(height, item.middle[2])
-    else:
-        under = np.linalg.norm(vertices[:, :2] - item.middle[:2], axis=1) < item.half[:2].min() * 0.6
-        height = vertices[under, 2].max() if under.any() else item.middle[2] + item.half[2]
-        if item.kind.name in ('tray', 'plate'):
-            height = min(height, item.middle[2])
-        else:
-            height = item.middle[2] + item.half[2]
-    return np.array([*place, height + 0.0005])
+def _on_top(item: Item, parts: Sequence[Part], rng: np.random.Generator) -> np.ndarray | None:
+    """Return where a thing rests that is let down on its carrier; None where it finds no room there.
+
+    Rays measure the carrier from above and the thing from below. At every place the thing sinks until the
+    first of its columns meets the carrier, so it neither hovers nor runs through walls and handles; one of
+    the lowest places is taken.
+
+    :param parts: of the thing, turned, standing on z = 0.
+    """
+    top, corner = _relief(item.parts, above=True)
+    under, edge = _relief(parts, above=False)
+    if under.shape[0] > top.shape[0] or under.shape[1] > top.shape[1]:
+        return None
+    windows = sliding_window_view(top, under.shape)
+    rest = np.full(windows.shape[:2], -np.inf)
+    for row, line in enumerate(under):
+        rest = np.maximum(rest, (windows[:, :, row] - line).max(-1))
+    if rest.min() > top.min() + min(SUNK, item.half[2]):
+        return None
+    lowest = np.argwhere(rest <= rest.min() + LEVEL)
+    row, column = lowest[int(rng.integers(len(lowest)))]
+    return np.array([*(corner + COLUMN * np.array([column, row]) - edge), rest[row, column] + 0.0005])
+
+
+def _relief(parts: Sequence[Part], *, above: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Measure heights on a grid of columns with rays from above, or from below.
+
+    :return: (rows, columns) metres, row by row along y; and x and y of the first corner. Where there is
+        nothing, nothing can rest (seen from above) and nothing touches (seen from below).
+    """
+    vertices = np.concatenate([part.mesh.vertices for part in parts])
+    low, high = vertices.min(0), vertices.max(0)
+    columns, rows = np.ceil((high - low)[:2] / COLUMN).astype(int)
+    x, y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
+    x, y = low[0] + COLUMN * x, low[1] + COLUMN * y
+    start, way = (high[2] + 0.1, -1.0) if above else (low[2] - 0.1, 1.0)
+    origins = np.stack([x.ravel(), y.ravel(), np.full(x.size, start)], axis=1).astype(np.float32)
+    directions = np.tile(np.array([0, 0, way], np.float32), (x.size, 1))
+    hits = World(parts, [1] * len(parts)).hit(origins, directions)
+    nothing = NOWHERE if above else 2 * NOWHERE
+    return np.where(hits.found, start + way * hits.distance, nothing).reshape(x.shape), low[:2]

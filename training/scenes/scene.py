@@ -36,7 +36,9 @@ class ScenePhrase:
     """A referring phrase in both languages that fits exactly one object, or none (``target_id`` 0).
 
     ``needs`` says what it takes to tell the target apart in this scene: out of 'kind', 'colour', 'size',
-    'position', 'relation', 'ordinal'; empty for a phrase whose thing is absent.
+    'position', 'relation', 'ordinal'. It is empty for a phrase whose thing is absent, and where none of what
+    is said is missed if it alone is left out: a single thing in view, or a kind and a colour that would each
+    do alone.
     """
 
     text_en: str
@@ -51,8 +53,8 @@ class Scene:
 
     ``image`` (H, W, 3) uint8 RGB; ``depth`` (H, W) float32 metres along the optical axis, 0 where there
     is no reading; ``instances`` (H, W) int32, 0 where no object is; ``intrinsics`` (fx, fy, cx, cy) in
-    pixels; ``camera_pose`` (4, 4) float64, camera optical frame to world (z up, table top at z = 0,
-    metres).
+    pixels, with pixel centres at whole numbers as in OpenCV and sensor_msgs/CameraInfo; ``camera_pose``
+    (4, 4) float64, camera optical frame to world (z up, table top at z = 0, metres).
     """
 
     seed: int

@@ -64,7 +64,7 @@ class World:
     def __init__(self, parts: Sequence[Part], instances: Sequence[int]) -> None:
         """Build the acceleration structure and pack the textures.
 
-        :param instances: one number a part; 0 for what is no object.
+        :param instances: one number a part; 0 or below for what is no object.
         """
         counts = [len(part.mesh.faces) for part in parts]
         starts = np.cumsum([0] + [len(part.mesh.vertices) for part in parts[:-1]])
