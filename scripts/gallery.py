@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Make docs/gallery.md and its pictures: what the weights in the package see, right and wrong, by rule.
+"""Make docs/gallery.md, its pictures, and README's: what the weights in the package see, by rule.
 
 Scenes are rendered from seeds that no training is near, with held-out shapes, textures and colours, and
 without photographs; one question a scene, chosen by its seed. The first right and the first wrong answers are
 shown, whatever they look like. The photograph is one that scikit-image carries. Run it after new weights:
 
     python scripts/gallery.py
+    python scripts/gallery.py --docs /tmp/docs      # a trial, which leaves the documentation as it is
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ from vla_attention.view.overlay import draw_overlay  # noqa: E402
 from vla_attention.view.sentence import draw_sentence  # noqa: E402
 from vla_attention.view.text import draw_text, line_height, text_size  # noqa: E402
 
-IMAGES = ROOT / 'docs' / 'images' / 'gallery'
+DOCS = ROOT / 'docs'
+IMAGES = Path('images', 'gallery')      # in the documentation
+OVERLAY = Path('images', 'overlay.png')  # the picture that README begins with
 FIRST_SEED = 3_000_000      # training begins at 0, the grounding benchmark at 1,000,000
 SIZE = (640, 480)
 TILE = 448       # pixels: width of a picture
@@ -50,6 +53,7 @@ SENTENCES = {'sentence_ko': '빨간 컵을 천천히 집어서 파란 접시 위
 COFFEE = (('the cup', (172, 18, 408, 308)), ('숟가락', (326, 67, 424, 326)),
           ('the saucer', (77, 70, 480, 388)), ('빨간 컵', (172, 18, 408, 308)),
           ('the spoon right of the cup', (326, 67, 424, 326)), ('가위', None))
+OVERLAY_INSTRUCTION = '컵을 집어줘'       # the first that scripts/demo.sh asks of the photograph
 HEAD_INSTRUCTION = '숟가락 왼쪽에 있는 빨간 컵을 접시 위에 놓아줘'
 
 
@@ -147,25 +151,30 @@ def sheet(tiles: Sequence[np.ndarray]) -> np.ndarray:
     return canvas
 
 
-def save(name: str, picture: np.ndarray, *, width: int = 0) -> None:
-    """Write a picture as JPEG, shrunk to ``width`` where it is wider."""
+def save(path: Path, picture: np.ndarray, *, width: int = 0) -> None:
+    """Write a picture as its name ends, shrunk to ``width`` where it is wider."""
     if width and picture.shape[1] > width:
         height = round(picture.shape[0] * width / picture.shape[1])
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    path = IMAGES / f'{name}.jpg'
-    done, data = cv2.imencode('.jpg', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
-                              [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if path.suffix == '.jpg' else []
+    done, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
     if not done:
         raise OSError(f'OpenCV could not encode {path}')
     path.write_bytes(data.tobytes())
 
 
-def filmstrip() -> str:
+def overlay(pipeline: Pipeline, photograph: np.ndarray) -> np.ndarray:
+    """Draw the overlay of the photograph as `vla-attention ground` does."""
+    look = pipeline.look(photograph, pipeline.instruct(OVERLAY_INSTRUCTION))
+    return draw_overlay(photograph, look.regions, attention=look.attention('target', step=-1))
+
+
+def filmstrip(images: Path) -> str:
     """Watch the first drawn episode of held-out seeds; return how much of its phases is told rightly."""
     from training.episodes.episode import drawn_episode
     frames = list(drawn_episode(FIRST_SEED).frames)
     seen = list(watch([(frame.time, frame.image) for frame in frames]))
-    save('filmstrip', draw_filmstrip(seen), width=1400)
+    save(images / 'filmstrip.jpg', draw_filmstrip(seen), width=1400)
     told = [moment.phase == frame.phase for frame, (_, moment) in zip(frames, seen, strict=True)
             if frame.phase is not None]
     return f'{sum(told)} of {len(told)}'
@@ -246,41 +255,46 @@ and events. The phase is right in {phases} frames that have one.
 
 
 def _path(name: str) -> str:
-    return f'images/gallery/{name}.jpg'
+    return (IMAGES / f'{name}.jpg').as_posix()
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Make everything anew."""
-    parser = argparse.ArgumentParser(description='Make docs/gallery.md and its pictures.')
+    parser = argparse.ArgumentParser(
+        description="Make docs/gallery.md, its pictures, and the one that README begins with.")
     parser.add_argument('--scenes', type=int, default=36, help='rendered scenes (default: 36)')
     parser.add_argument('--shown', type=int, default=6, help='right and wrong answers shown (default: 6)')
-    options = parser.parse_args()
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    for old in IMAGES.glob('*.jpg'):
+    parser.add_argument('--docs', type=Path, default=DOCS, metavar='FOLDER',
+                        help='where gallery.md and images/ go (default: docs)')
+    options = parser.parse_args(argv)
+    images = options.docs / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    for old in images.glob('*.jpg'):
         old.unlink()
-    os.environ[PHOTOS] = str(IMAGES)    # a folder without them: scenes with procedural textures alone
+    os.environ[PHOTOS] = str(images)    # a folder without them: scenes with procedural textures alone
     for name, text in SENTENCES.items():
-        save(name, draw_sentence(parse_instruction(text)), width=1100)
+        save(images / f'{name}.jpg', draw_sentence(parse_instruction(text)), width=1100)
     pipeline = Pipeline()
     photograph = skimage.data.coffee()
+    save(options.docs / OVERLAY, overlay(pipeline, photograph))
     look = pipeline.look(photograph, pipeline.instruct(HEAD_INSTRUCTION))
     if look.maps is not None:
-        save('heads_photograph', draw_heads(photograph, look.maps, look.query.roles), width=1100)
+        save(images / 'heads_photograph.jpg', draw_heads(photograph, look.maps, look.query.roles), width=1100)
     coffee = [ask(pipeline, photograph, text, (), box) for text, box in COFFEE]
-    save('photograph', sheet([tile(case) for case in coffee]))
+    save(images / 'photograph.jpg', sheet([tile(case) for case in coffee]))
     present, absent = rendered(pipeline, options.scenes)
     asked = max(present, key=lambda case: len(case.needs))      # the first of those that ask most
     assert asked.look.maps is not None
-    save('heads_rendered', draw_heads(asked.image, asked.look.maps), width=1100)
+    save(images / 'heads_rendered.jpg', draw_heads(asked.image, asked.look.maps), width=1100)
     for name, cases, count in (('right', [case for case in present if case.right], options.shown),
                                ('wrong', [case for case in present if not case.right], options.shown),
                                ('absent', [case for case in absent if not case.right], COLUMNS)):
         if cases:
-            save(name, sheet([tile(case) for case in cases[:count]]))
-    text = page(present, absent, options.shown, coffee, filmstrip())
-    (ROOT / 'docs' / 'gallery.md').write_text(text, encoding='utf-8')
-    size = sum(path.stat().st_size for path in IMAGES.iterdir())
-    print(f'docs/gallery.md and {size / 1e6:.2f} MB of pictures in {IMAGES.relative_to(ROOT)}')
+            save(images / f'{name}.jpg', sheet([tile(case) for case in cases[:count]]))
+    text = page(present, absent, options.shown, coffee, filmstrip(images))
+    (options.docs / 'gallery.md').write_text(text, encoding='utf-8')
+    size = sum(path.stat().st_size for path in images.iterdir())
+    print(f'gallery.md, {OVERLAY} and {size / 1e6:.2f} MB of pictures in {IMAGES}, in {options.docs}')
     return 0
 
 

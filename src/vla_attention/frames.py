@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+LOG = logging.getLogger(__name__)
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 DEFAULT_FOLDER_FPS = 10.0
+WHOLE = 0.9     # of the frames that a video says it has; some containers tell an estimate
 
 
 class FrameError(ValueError):
@@ -18,14 +22,18 @@ class FrameError(ValueError):
 
 
 class FolderFrames:
-    """The images of a folder in the order of their names, one every 1 / fps seconds."""
+    """The images of a folder in the order of their names, one every 1 / fps seconds.
+
+    Numbers in the names count as numbers: frame2 comes before frame10.
+    """
 
     def __init__(self, folder: Path, fps: float = DEFAULT_FOLDER_FPS) -> None:
         """List the folder.
 
         :raises FrameError: it holds no image.
         """
-        self.paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        self.paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+                            key=_natural)
         self.fps = fps
         if not self.paths:
             raise FrameError(f'{folder} holds no image ({", ".join(IMAGE_SUFFIXES)})')
@@ -58,6 +66,7 @@ class VideoFrames:
         stated = capture.get(cv2.CAP_PROP_FPS)
         self._length = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         capture.release()
+        self._warned = False
         self.fps = fps if fps is not None else (stated if math.isfinite(stated) and stated > 0 else 0.0)
         if self.fps <= 0:
             raise FrameError(f'{path} does not say how many frames per second it has: give --fps')
@@ -73,7 +82,7 @@ class VideoFrames:
         return self._length
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield (time in seconds, (H, W, 3) uint8 RGB)."""
+        """Yield (time in seconds, (H, W, 3) uint8 RGB); warn once where the file breaks off."""
         capture = self._open()
         try:
             number = 0
@@ -87,6 +96,9 @@ class VideoFrames:
             capture.release()
         if number == 0:
             raise FrameError(f'{self.path} holds no frame that OpenCV can decode')
+        if number < WHOLE * self._length and not self._warned:
+            self._warned = True
+            LOG.warning('%s breaks off after %d of %d frames', self.path, number, self._length)
 
     def images(self, numbers: Collection[int]) -> dict[int, np.ndarray]:
         """Return some of the frames, (H, W, 3) uint8 RGB, by their number from 0; the file is read again.
@@ -98,6 +110,13 @@ class VideoFrames:
         if len(found) < len(numbers):
             raise FrameError(f'{self.path} gave fewer frames when it was read again')
         return found
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    """Return what sorts by name with its runs of digits as numbers, and 01 before 1."""
+    parts: list[str | int] = list(re.split(r'(\d+)', path.name))    # text and digits take turns
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return parts, path.name
 
 
 def _read(path: Path) -> np.ndarray:

@@ -6,13 +6,16 @@ One module a command: ``add(commands)`` declares its options, ``run(options)`` d
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from vla_attention.cli import bag, bench, fetch_weights, ground, parse, serve, watch
-from vla_attention.cli.common import UsageError
+from vla_attention.cli.common import UsageError, told
 
 COMMANDS = (parse, ground, watch, bag, bench, serve, fetch_weights)
 
@@ -22,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :returns: exit status: 0, or 2 for bad input (with one clear line on stderr).
     """
+    _prepare_streams()
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
     if rest and options.command != 'bench':     # a benchmark has options of its own
@@ -40,11 +44,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (UsageError, OSError) as error:
-        print(f'vla-attention {options.command}: {error}', file=sys.stderr)
+        print(f'vla-attention {options.command}: {told(error)}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _prepare_streams() -> None:
+    """Let no output end the command: neither a closed stderr nor letters that stdout cannot hold."""
+    if sys.stderr is None:      # closed by the caller; progress bars and the log write to it all the same
+        nowhere = Path(os.devnull).open('w', encoding='utf-8', errors='backslashreplace')     # noqa: SIM115
+        sys.stderr = nowhere
+    for stream in (sys.stdout, sys.stderr):
+        # --help has Korean examples. UTF-8 stays as it is: names that are no text pass through it unchanged
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != 'utf-8':
+            stream.reconfigure(errors='backslashreplace')
 
 
 def _parser() -> argparse.ArgumentParser:

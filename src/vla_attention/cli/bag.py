@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from vla_attention.cli.backend import add_backend, backend_options
-from vla_attention.cli.common import UsageError, add_command, print_json, progress
+from vla_attention.cli.common import UsageError, add_command, path, print_json, progress, told
 
 LOG = logging.getLogger('vla_attention')
 ROLES = ('image', 'depth', 'camera_info', 'instruction')
@@ -34,9 +34,9 @@ focus/regions_3d.
 Called again, it goes on with the bags that are not finished. The result opens in Foxglove and with ros2 bag.
 A bag that cannot be worked on leaves the others alone; the exit status is 2 then.
 """)
-    parser.add_argument('sources', nargs='+', type=Path, metavar='IN',
+    parser.add_argument('sources', nargs='+', type=path, metavar='IN',
                         help='MCAP files, rosbag2 folders or ROS 1 bags')
-    parser.add_argument('target', type=Path, metavar='OUT',
+    parser.add_argument('target', type=path, metavar='OUT',
                         help='an .mcap file for one bag; a folder for more, where each keeps its name')
     parser.add_argument('--instruction', default='', metavar='TEXT',
                         help='what to look for (default: what the instruction topic of the bag says)')
@@ -99,7 +99,7 @@ def _attend(options: argparse.Namespace) -> list[Path]:
                 print_json({'bag': str(source), 'out': str(target), 'status': 'done before'})
                 continue
         except (BagError, OSError) as error:
-            LOG.error('%s', error)
+            LOG.error('%s', told(error))
             failed.append(source)
             continue
         tasks.append(task)

@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vla_attention.cli.common import UsageError, add_command
+from vla_attention.cli.common import UsageError, add_command, make_folder, path
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / 'benchmarks'
 
 
 def add(commands: Any) -> None:
     """Declare the command and its options."""
-    names = sorted(path.stem for path in BENCHMARKS.glob('[!_]*.py'))
+    names = sorted(file.stem for file in BENCHMARKS.glob('[!_]*.py'))
     parser = add_command(commands, 'bench', 'Measure what the package claims (from a source checkout).', """\
   vla-attention bench language grounding
   vla-attention bench speed --seconds 60
   vla-attention bench grounding --help-options      # what a benchmark takes besides
 """)
-    parser.add_argument('--out', type=Path, default=BENCHMARKS / 'results', metavar='DIR',
+    parser.add_argument('--out', type=path, default=BENCHMARKS / 'results', metavar='DIR',
                         help='where NAME.json goes (default: benchmarks/results)')
     parser.add_argument('names', nargs='+', metavar='NAME',
                         help=f'of {", ".join(names) or "none (no source checkout)"}')
@@ -49,11 +49,11 @@ def run(options: argparse.Namespace) -> None:
     _parser(' '.join(benchmarks), *benchmarks.values()).parse_args(options.rest)
     chosen = {name: _parser(name, benchmark).parse_known_args(options.rest)[0]
               for name, benchmark in benchmarks.items()}
+    make_folder(options.out, '--out')
     for name, benchmark in benchmarks.items():
         result = benchmark.run(chosen[name])
         for title, rows in {name: result['rows'], **result.get('tables', {})}.items():
             print(f'{title}\n{_table(rows)}\n')
-        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / f'{name}.json').write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n',
                                                   encoding='utf-8')
 

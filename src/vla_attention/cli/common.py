@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,43 @@ from tqdm import tqdm
 
 class UsageError(ValueError):
     """What the user gave cannot be worked with; the message says what and why, in one line."""
+
+
+def path(text: str) -> Path:
+    """Take an argument for a path; an empty one would be the current folder, which nobody means by it.
+
+    :raises argparse.ArgumentTypeError: it is empty; argparse names the option.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError('is empty; give a path')
+    return Path(text)
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make the folder that ``option`` names, before the work whose results go there.
+
+    :raises UsageError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f'{option} {folder}: is not a folder') from error
+    except OSError as error:
+        raise UsageError(f'{option} {folder}: cannot be made: {error.strerror}') from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f'{option} {folder}: cannot be written to')
+
+
+def told(error: Exception) -> str:
+    """Say an error as people do: "FILE: is a directory", not "[Errno 21] Is a directory: 'FILE'"."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return reason if error.filename is None else f'{_text(error.filename)}: {reason}'
+
+
+def _text(name: object) -> str:
+    return os.fsdecode(name) if isinstance(name, (bytes, os.PathLike)) else str(name)
 
 
 def add_command(commands: Any, name: str, text: str, examples: str) -> argparse.ArgumentParser:

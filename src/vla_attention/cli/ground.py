@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vla_attention.cli.backend import add_backend, make_pipeline
-from vla_attention.cli.common import UsageError, add_command, print_json, progress, read_lines
+from vla_attention.cli.common import (
+    UsageError,
+    add_command,
+    make_folder,
+    path,
+    print_json,
+    progress,
+    read_lines,
+    told,
+)
 from vla_attention.cli.images import read_depth, read_image, write_image
 
 
@@ -29,15 +38,16 @@ def add(commands: Any) -> None:
 (quaternion x, y, z, w) are those of the thing's box in space, in the camera's optical frame: z forward,
 x right, y down. Size is along the box's own axes, of which z points away from what the thing stands on.
 """)
-    parser.add_argument('image', nargs='?', type=Path, metavar='IMAGE')
+    parser.add_argument('image', nargs='?', type=path, metavar='IMAGE')
     parser.add_argument('instruction', nargs='?', metavar='INSTRUCTION')
-    parser.add_argument('--jsonl', type=Path, metavar='FILE',
+    parser.add_argument('--jsonl', type=path, metavar='FILE',
                         help='many questions, one JSON object a line; one that cannot be answered gets an '
                              '"error" in its place, and the status is 2 in the end; a line may say "depth" '
                              'too, as --depth does of one image')
-    parser.add_argument('--out', type=Path, metavar='DIR',
-                        help='write the overlay, the maps, and a sheet of all heads and words as PNG')
-    parser.add_argument('--depth', type=Path, metavar='FILE',
+    parser.add_argument('--out', type=path, metavar='DIR',
+                        help='write the overlay, the maps, and a sheet of all heads and words as PNG; what '
+                             'is not in view has no bright spot in overlay and maps')
+    parser.add_argument('--depth', type=path, metavar='FILE',
                         help='registered depth: 16-bit PNG in millimetres, or .npy/.tiff of floats in metres')
     parser.add_argument('--intrinsics', type=float, nargs=4, metavar=('FX', 'FY', 'CX', 'CY'),
                         help='of the image, in pixels')
@@ -50,23 +60,38 @@ def run(options: argparse.Namespace) -> None:
     questions = _questions(options)
     if any(question.depth is not None for question in questions) != (options.intrinsics is not None):
         raise UsageError('--intrinsics and depth (--depth, or "depth" in lines of --jsonl) go together')
+    intrinsics = _intrinsics(options)
+    if options.out is not None:
+        make_folder(options.out, '--out')
     pipeline = make_pipeline(options)
     failed = 0
     for number, question in enumerate(progress(questions, 'ground', len(questions))):
+        answer = _nothing()
         try:
-            look = _look(pipeline, question, options.intrinsics)
+            look = _look(pipeline, question, intrinsics)
+            answer = _answer(look)
+            if options.out is not None:
+                stem = question.image.stem if options.jsonl is None else f'{number:04d}_{question.image.stem}'
+                _write_look(options.out, stem, read_image(question.image), look)
         except (UsageError, OSError) as error:
             if options.jsonl is None:
                 raise
-            print_json({**_nothing(), 'error': str(error)})
+            answer['error'] = told(error)
             failed += 1
-            continue
-        print_json(_answer(look))
-        if options.out is not None:
-            stem = question.image.stem if options.jsonl is None else f'{number:04d}_{question.image.stem}'
-            _write_look(options.out, stem, read_image(question.image), look)
+        print_json(answer)
     if failed:
         raise UsageError(f'{failed} of {len(questions)} questions could not be answered')
+
+
+def _intrinsics(options: argparse.Namespace) -> Any:
+    """Return the camera; what is wrong with it is told before a model loads, and is no fault of the depth."""
+    if options.intrinsics is None:
+        return None
+    from vla_attention.focus import Intrinsics
+    try:
+        return Intrinsics(*options.intrinsics)
+    except ValueError as error:
+        raise UsageError(f'--intrinsics: {str(error).removeprefix("intrinsics: ")}') from error
 
 
 def _questions(options: argparse.Namespace) -> list[_Question]:
@@ -88,27 +113,28 @@ def _question(source: Path, number: int, line: str) -> _Question:
         if not isinstance(data['instruction'], str):
             raise TypeError
         depth = data.get('depth')
+        if '' in (data['image'], depth):        # it would be the current folder
+            raise UsageError(f'{source}, line {number}: "image" or "depth" is empty')
         return _Question(Path(data['image']), data['instruction'], None if depth is None else Path(depth))
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UsageError(f'{source}, line {number}: not {{"image": ..., "instruction": ...}} or '
                          '{"image": ..., "instruction": ..., "depth": ...}') from error
 
 
-def _look(pipeline: Any, question: _Question, intrinsics: list[float]) -> Any:
+def _look(pipeline: Any, question: _Question, intrinsics: Any) -> Any:
     from vla_attention.grounding import BackendError
     image = read_image(question.image)
+    depth = None if question.depth is None else read_depth(question.depth)
     try:
         look = pipeline.look(image, pipeline.instruct(question.instruction))
     except BackendError as error:   # a pool that does not answer
         raise UsageError(str(error)) from error
     except ValueError as error:     # too small to look at
         raise UsageError(f'{question.image}: {error}') from error
-    if question.depth is None:
+    if depth is None:
         return look
-    from vla_attention.focus import Intrinsics
-    depth = read_depth(question.depth)
     try:
-        return pipeline.lift(look, image, depth, Intrinsics(*intrinsics))
+        return pipeline.lift(look, image, depth, intrinsics)
     except ValueError as error:
         raise UsageError(f'{question.depth}: {error}') from error
 
@@ -138,10 +164,14 @@ def _answer(look: Any) -> dict[str, Any]:
 def _write_look(folder: Path, stem: str, image: Any, look: Any) -> None:
     from vla_attention.view.heads import draw_heads
     from vla_attention.view.overlay import draw_heat, draw_overlay
-    targets = look.query.indices('target')
-    attention = None if look.maps is None or not targets else look.maps.maps[targets[0]]
-    write_image(folder / f'{stem}_overlay.png', draw_overlay(image, look.regions, attention=attention))
+    seen = {(region.role, region.phrase) for region in look.regions}
+    unseen = [phrase for role, phrase in zip(look.query.roles, look.query.phrases, strict=True)
+              if (role, phrase) not in seen]
+    write_image(folder / f'{stem}_overlay.png', draw_overlay(
+        image, look.regions, attention=look.attention('target', step=-1),
+        phase=f'not in view: {", ".join(unseen)}' if unseen else ''))   # the line at the bottom
     if look.maps is not None:
         write_image(folder / f'{stem}_heads.png', draw_heads(image, look.maps, look.query.roles))
         for index, role in enumerate(look.query.roles):
-            write_image(folder / f'{stem}_{index}_{role}.png', draw_heat(image, look.maps.maps[index]))
+            write_image(folder / f'{stem}_{index}_{role}.png', draw_heat(
+                image, look.maps.maps[index] * look.maps.presence[index]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from vla_attention.cli.common import UsageError
+from vla_attention.cli.common import UsageError, make_folder
 
 
 def read_image(path: Path) -> Any:
@@ -50,14 +51,33 @@ def read_depth(path: Path) -> Any:
         raise UsageError(f'{path}: {error}') from error
 
 
+def check_picture(path: Path, option: str) -> None:
+    """Make sure that a picture can be written where ``option`` says, before the work for it; make its folder.
+
+    :raises UsageError: it is a folder, of a kind that is not written, or its folder is no good.
+    """
+    from vla_attention.frames import IMAGE_SUFFIXES
+    if path.is_dir():
+        raise UsageError(f'{option} {path}: is a folder; give the name of a picture')
+    if path.suffix and path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f'{option} {path}: a picture ends in one of {", ".join(IMAGE_SUFFIXES)}')
+    if not path.exists():
+        make_folder(path.parent, option)
+    elif not os.access(path, os.W_OK):
+        raise UsageError(f'{option} {path}: cannot be written to')
+
+
 def write_image(path: Path, image: Any) -> None:
-    """Write (H, W, 3) uint8 RGB as PNG, making folders on the way.
+    """Write (H, W, 3) uint8 RGB as its name ends, without an end as PNG, making folders on the way.
 
     :raises UsageError: OpenCV cannot encode it, or it cannot be written: a full disk, for one.
     """
     import cv2
     path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    try:
+        done, data = cv2.imencode(path.suffix.lower() or '.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error:       # more pixels a side than the format has, or OpenCV was built without it
+        done = False
     if not done:
         raise UsageError(f'{path}: OpenCV could not encode the picture')
     try:
