@@ -71,3 +71,15 @@ def test_bad_input_is_refused():
         draw_heads(GRAY, AttentionMaps((), np.zeros((0, 6, 8)), np.zeros(0), (160, 120)))
     with pytest.raises(ValueError, match=r'one a phrase \(1\), got 2'):
         draw_heads(GRAY, maps_of('a'), ('target', 'avoid'))
+
+
+@pytest.mark.parametrize('size', [(640, 32), (20000, 32), (32, 20000), (480, 640), (640, 480)])
+def test_the_sheet_of_an_image_of_any_shape_has_an_end(size):
+    image = np.full((*size, 3), 128, np.uint8)
+    sheet = draw_heads(image, maps_of('red mug'))
+    assert sheet.shape[1] == 2 * MARGIN + COLUMNS * TILE + (COLUMNS - 1) * GAP
+    assert sheet.shape[0] < 2 * (1.5 * TILE + 50) + 150
+    if size == (640, 32):       # the image keeps its shape: a column of 1.5 x 260 rows
+        tall = (sheet[:, MARGIN:MARGIN + 12] != 255).any(2).all(1).sum()
+        assert tall >= 1.5 * TILE - 10
+        assert (sheet[150, MARGIN + 30:MARGIN + TILE] == 255).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,15 +21,28 @@ WIDTH, MARGIN, GAP = 2100, 60, 14
 CURVE_HEIGHT, BAR_HEIGHT = 230, 46
 SMALL, NORMAL = 24, 28
 KEY_FRAMES = 7
+MOST_FRAMES = (WIDTH - 2 * MARGIN + GAP) // (GAP + 1)   # a column each
+TALLEST = 1.5       # of a column's width: taller images are drawn narrower
+EVENT_ROWS = 2      # of labels of events; what has no room in these is left out, its mark stays
+STEPS = (*(base / 10 ** power for power in (3, 2, 1) for base in (1, 2, 5)), 1, 2, 5, 10, 15, 30,
+         60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)     # seconds between two marks
+ROUNDING = 1e-3     # of a step: times since 1970 are exact to a fraction of a microsecond alone
+UNITS = ((3600.0, 'h'), (60.0, 'min'), (0.0, 's'))     # from which step on times are told in which unit
 
 
 def key_frames(moments: Sequence[Moment], count: int) -> list[int]:
     """Choose the frames to show: events and the height of each phase first, then what is far from those.
 
     :returns: at most ``count`` indices, rising.
+    :raises ValueError: ``count`` is below 1.
     """
+    if count < 1:
+        raise ValueError(f'count must be 1 or more, got {count}')
     if len(moments) <= count:
         return list(range(len(moments)))
+    if count == 1:      # no room for both ends: what matters most
+        return [max(range(len(moments)), key=lambda index: (bool(moments[index].events),
+                                                            moments[index].importance))]
     chosen = {0, len(moments) - 1}
     events = [index for index, moment in enumerate(moments) if moment.events]
     runs: list[list[int]] = []
@@ -53,9 +67,9 @@ def draw_filmstrip(frames: Sequence[tuple[np.ndarray, Moment]], count: int = KEY
     """Draw an episode.
 
     :param frames: (image (H, W, 3) uint8 RGB, its moment), in the order of time.
-    :param count: how many key frames.
+    :param count: how many key frames, 1 to 132.
     :returns: (height, 2100, 3) uint8 RGB.
-    :raises ValueError: there is no frame.
+    :raises ValueError: there is no frame, or ``count`` is out of range.
     """
     return draw_episode([moment for _, moment in frames],
                         {index: image for index, (image, _) in enumerate(frames)}, count)
@@ -67,52 +81,125 @@ def draw_episode(moments: Sequence[Moment], images: Mapping[int, np.ndarray],
 
     :param moments: of every frame, in the order of time.
     :param images: those of :func:`key_frames` at least, by their index: (H, W, 3) uint8 RGB.
-    :raises ValueError: there is no frame.
+    :raises ValueError: there is no frame, or ``count`` is out of range.
     """
+    if not 1 <= count <= MOST_FRAMES:
+        raise ValueError(f'count must be 1 to {MOST_FRAMES}, got {count}')
     if not moments:
         raise ValueError('moments is empty: there is nothing to draw')
     chosen = key_frames(moments, count)
-    thumb_width = (WIDTH - 2 * MARGIN - GAP * (count - 1)) // count
-    rows, columns = images[0].shape[:2]
-    thumb_height = round(thumb_width * rows / columns)
+    slot = (WIDTH - 2 * MARGIN - GAP * (count - 1)) // count
+    rows, columns = images[chosen[0]].shape[:2]
+    scale = min(slot / columns, TALLEST * slot / rows)
+    thumb_width, thumb_height = max(1, round(columns * scale)), max(1, round(rows * scale))
     text = line_height(SMALL)
+    axis = _Axis(moments[0].time, moments[-1].time)
+    events = _event_labels(moments, axis)
     strip_top = MARGIN // 2
     bar_top = strip_top + thumb_height + 2 * text + 66
-    curve_top = bar_top + BAR_HEIGHT + 66
+    curve_top = bar_top + BAR_HEIGHT + 66 + text * max((label.row for label in events), default=0)
     height = curve_top + CURVE_HEIGHT + 3 * text + 76
     canvas = np.full((height, WIDTH, 3), PAPER, np.uint8)
-    axis = _Axis(moments[0].time, moments[-1].time)
 
     for place, index in enumerate(chosen):
-        left = MARGIN + place * (thumb_width + GAP)
+        middle = MARGIN + place * (slot + GAP) + slot // 2
+        left = middle - thumb_width // 2
         moment = moments[index]
         canvas[strip_top:strip_top + thumb_height, left:left + thumb_width] = _thumbnail(
             images[index], moment, (thumb_width, thumb_height))
         colour = PHASE_COLOURS[moment.phase]
         cv2.rectangle(canvas, (left, strip_top), (left + thumb_width - 1, strip_top + thumb_height - 1),
                       colour, 4)
-        _centred(canvas, f'{moment.time - moments[0].time:.1f} s  {moment.phase}', left + thumb_width // 2,
+        _centred(canvas, f'{axis.caption(moment.time)}  {moment.phase}', middle,
                  strip_top + thumb_height + 6, SMALL, INK)
-        _centred(canvas, f'importance {moment.importance:.2f}', left + thumb_width // 2,
+        _centred(canvas, f'importance {moment.importance:.2f}', middle,
                  strip_top + thumb_height + 8 + text, SMALL, (110, 110, 110))
         foot = strip_top + thumb_height + 14 + 2 * text
-        cv2.line(canvas, (left + thumb_width // 2, foot), (axis.x(moment.time), bar_top - 4), LEADER, 2,
-                 cv2.LINE_AA)
+        cv2.line(canvas, (middle, foot), (axis.x(moment.time), bar_top - 4), LEADER, 2, cv2.LINE_AA)
     _draw_phases(canvas, moments, axis, bar_top)
     _draw_curve(canvas, moments, chosen, axis, curve_top)
+    for label in events:
+        draw_text(canvas, label.text, (label.left, curve_top - 44 - text * label.row), SMALL, label.colour)
     _draw_legend(canvas, curve_top + CURVE_HEIGHT + 2 * text + 30)
     return canvas
 
 
+def time_step(span: float) -> float:
+    """Return the seconds between two marks of a time axis, such that it has 2 to 13 of them.
+
+    :param span: of the axis, in seconds; below a millisecond the mark at 0 is the only one.
+    """
+    if span <= 0:
+        return 1.0
+    spaces = 12 + ROUNDING      # between 13 marks
+    return next((step for step in STEPS if span <= spaces * step), 86400.0 * math.ceil(span / spaces / 86400))
+
+
 class _Axis:
-    """From seconds to columns."""
+    """From seconds to columns, and to what is written of a time."""
 
     def __init__(self, first: float, last: float) -> None:
         self.first, self.last = first, max(last, first + 1e-3)
+        self.span = last - first
+        self.step = time_step(self.span)
+        self.unit = next(name for least, name in UNITS if self.step >= least)
+        self._seconds = max(1.0, next(least for least, _ in UNITS if self.step >= least))
+        self._decimals = max(0, -math.floor(math.log10(self.step / self._seconds) + 1e-9))
 
     def x(self, time: float) -> int:
         share = (time - self.first) / (self.last - self.first)
         return round(MARGIN + share * (WIDTH - 2 * MARGIN))
+
+    def marks(self) -> list[tuple[int, str]]:
+        """Return column and text of each mark."""
+        times = [mark * self.step for mark in range(1 + math.floor(self.span / self.step + ROUNDING))]
+        return [(self.x(self.first + time), f'{time / self._seconds:.{self._decimals}f}') for time in times]
+
+    def caption(self, time: float) -> str:
+        """Return a time since the beginning, one decimal finer than the marks are apart."""
+        return f'{(time - self.first) / self._seconds:.{self._decimals + 1}f} {self.unit}'
+
+
+@dataclass(frozen=True)
+class _EventLabel:
+    text: str
+    left: int
+    row: int        # 0 next to the curve, 1 above it
+    colour: tuple[int, int, int]
+
+
+def _event_labels(moments: Sequence[Moment], axis: _Axis) -> list[_EventLabel]:
+    """Set the names of events side by side in rows, so that none lies on another."""
+    ends = [MARGIN] * EVENT_ROWS
+    labels = []
+    for moment in moments:
+        if not moment.events:
+            continue
+        text = '+'.join(moment.events)
+        width = text_size(text, SMALL)[0]
+        left = min(max(axis.x(moment.time) - width // 2, MARGIN), WIDTH - MARGIN - width)
+        row = next((row for row, end in enumerate(ends) if end <= left), None)
+        if row is not None:
+            ends[row] = left + width + GAP
+            labels.append(_EventLabel(text, left, row, EVENT_COLOURS[moment.events[0]]))
+    return labels
+
+
+def readable_on(ground: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the colour of letters, dark or white, that has the more contrast to its ground."""
+    return max((PAPER, INK), key=lambda colour: contrast(colour, ground))
+
+
+def contrast(first: tuple[int, int, int], second: tuple[int, int, int]) -> float:
+    """Return the contrast of two sRGB colours, 1 to 21, as WCAG 2.2 defines it."""
+    def luminance(colour: tuple[int, int, int]) -> float:
+        parts = [value / 255 for value in colour]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+                            for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 def _centred(canvas: np.ndarray, text: str, middle: int, top: int, size: int,
@@ -134,23 +221,24 @@ def _thumbnail(image: np.ndarray, moment: Moment, size: tuple[int, int]) -> np.n
     return dimmed
 
 
-def _ends(moments: Sequence[Moment]) -> list[float]:
-    """Return until when each frame counts."""
-    times = [moment.time for moment in moments]
-    return [*times[1:], times[-1]]
+def _ends(moments: Sequence[Moment], axis: _Axis) -> list[float]:
+    """Return until when each frame counts; a frame that is alone has the whole axis."""
+    return [*(moment.time for moment in moments[1:]), axis.last]
 
 
 def _draw_phases(canvas: np.ndarray, moments: Sequence[Moment], axis: _Axis, top: int) -> None:
-    for moment, end in zip(moments, _ends(moments), strict=True):
+    ends = _ends(moments, axis)
+    for moment, end in zip(moments, ends, strict=True):
         cv2.rectangle(canvas, (axis.x(moment.time), top), (max(axis.x(end) - 1, axis.x(moment.time)),
                                                            top + BAR_HEIGHT), PHASE_COLOURS[moment.phase], -1)
     begin = 0
     for index in range(1, len(moments) + 1):
         if index == len(moments) or moments[index].phase != moments[begin].phase:
-            end = moments[index].time if index < len(moments) else moments[-1].time
-            left, right = axis.x(moments[begin].time), axis.x(end)
-            if text_size(moments[begin].phase, NORMAL)[0] + 10 < right - left:
-                _centred(canvas, moments[begin].phase, (left + right) // 2, top + 3, NORMAL, (255, 255, 255))
+            phase = moments[begin].phase
+            left, right = axis.x(moments[begin].time), axis.x(ends[index - 1])
+            if text_size(phase, NORMAL)[0] + 10 < right - left:
+                _centred(canvas, phase, (left + right) // 2, top + 3, NORMAL,
+                         readable_on(PHASE_COLOURS[phase]))
             begin = index
     for moment in moments:
         for event in moment.events:
@@ -185,15 +273,11 @@ def _draw_curve(canvas: np.ndarray, moments: Sequence[Moment], chosen: Sequence[
             for begin in range(top, y(0), 14):
                 cv2.line(canvas, (int(point[0]), begin), (int(point[0]), min(begin + 7, y(0))),
                          EVENT_COLOURS[event], 2)
-            _centred(canvas, event, int(np.clip(point[0], MARGIN + 50, WIDTH - MARGIN - 50)), top - 44, SMALL,
-                     EVENT_COLOURS[event])
-    span = axis.last - axis.first
-    step = next((step for step in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300) if span / step <= 12), 600)
-    for tick in range(math.floor(span / step) + 1):
-        x = axis.x(axis.first + tick * step)
+    for x, text in axis.marks():
         cv2.line(canvas, (x, y(0)), (x, y(0) + 8), INK, 2)
-        _centred(canvas, f'{tick * step:g}', x, y(0) + 10, SMALL - 2, INK)
-    _centred(canvas, 'time in s', WIDTH // 2, y(0) + 10 + line_height(SMALL), SMALL - 2, (110, 110, 110))
+        _centred(canvas, text, x, y(0) + 10, SMALL - 2, INK)
+    _centred(canvas, f'time in {axis.unit}', WIDTH // 2, y(0) + 10 + line_height(SMALL), SMALL - 2,
+             (110, 110, 110))
 
 
 def _draw_legend(canvas: np.ndarray, top: int) -> None:

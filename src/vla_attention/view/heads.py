@@ -9,9 +9,10 @@ import numpy as np
 
 from vla_attention.grounding.attention_maps import HEADS, AttentionMaps
 from vla_attention.view.overlay import ROLE_COLOURS, draw_heat, heat
-from vla_attention.view.text import draw_text, line_height, text_size
+from vla_attention.view.text import draw_text, line_height, shortened, text_size
 
-TILE = 260          # pixels: width of one small map
+TILE = 260          # pixels: width of one small map, and of its column
+TALLEST = 1.5       # times the width: a taller image gets narrower tiles, else a thin one fills 30000 rows
 COLUMNS = 1 + len(HEADS)
 MARGIN, GAP = 20, 12
 TITLE, CAPTION, SMALL = 24, 18, 15
@@ -41,7 +42,9 @@ def draw_heads(image: np.ndarray, maps: AttentionMaps, roles: Sequence[str] = ()
         raise ValueError('maps has no phrase: there is nothing to draw')
     if roles and len(roles) != len(maps.phrases):
         raise ValueError(f'roles must be one a phrase ({len(maps.phrases)}), got {len(roles)}')
-    tile = cv2.resize(image, (TILE, max(1, round(TILE * image.shape[0] / image.shape[1]))),
+    rows, columns = image.shape[:2]
+    scale = min(TILE / columns, TALLEST * TILE / rows)
+    tile = cv2.resize(image, (max(1, round(columns * scale)), max(1, round(rows * scale))),
                       interpolation=cv2.INTER_AREA)
     blocks = [_block(tile, maps, index, roles[index] if roles else '') for index in range(len(maps.phrases))]
     return np.concatenate([*blocks, _scale(any(map(is_korean, maps.phrases)))])
@@ -85,8 +88,8 @@ def _rows(tiles: Sequence[tuple[str, np.ndarray]]) -> list[np.ndarray]:
         row = _paper(height + below)
         for column, (caption, drawn) in enumerate(tiles[begin:begin + COLUMNS]):
             left = MARGIN + column * (TILE + GAP)
-            row[:height, left:left + TILE] = drawn
-            draw_text(row, _shortened(caption, CAPTION, TILE), (left, height + 1), CAPTION, INK)
+            row[:height, left:left + drawn.shape[1]] = drawn
+            draw_text(row, shortened(caption, CAPTION, TILE), (left, height + 1), CAPTION, INK)
         rows.append(row)
     return rows
 
@@ -123,7 +126,7 @@ def _title(phrase: str, role: str, presence: float, korean: bool) -> np.ndarray:
         x += width + 24
     note = f'{_label("presence", korean)} {presence:.2f}'
     room = canvas.shape[1] - x - MARGIN - text_size(note, CAPTION)[0] - 2 * GAP
-    shown = _shortened(phrase, TITLE, room)
+    shown = shortened(phrase, TITLE, room)
     draw_text(canvas, shown, (x, GAP - 4), TITLE, INK)
     draw_text(canvas, note, (x + text_size(shown, TITLE)[0] + 2 * GAP, GAP + 2), CAPTION, GREY)
     return canvas
@@ -146,11 +149,3 @@ def _paper(height: int) -> np.ndarray:
 
 def _label(name: str, korean: bool) -> str:
     return KOREAN.get(name, name) if korean else name
-
-
-def _shortened(text: str, size: int, width: int) -> str:
-    if text_size(text, size)[0] <= width:
-        return text
-    while text and text_size(text + '…', size)[0] > width:
-        text = text[:-1]
-    return text + '…'
