@@ -9,6 +9,7 @@ import skimage.data
 import torch
 
 from vla_attention.grounding import BackendError
+from vla_attention.grounding.attention_maps import HEADS
 from vla_attention.grounding.colour import COLOURS, colour_evidence
 from vla_attention.grounding.embedded import EmbeddedBackend
 from vla_attention.grounding.embedded_model import WEIGHTS
@@ -151,6 +152,57 @@ def test_between_has_two_references():
         == ['cup', 'plate']
     assert [part.kind for part in references_of(parse_phrase('컵과 접시 사이의 블록'))] == ['cup', 'plate']
     assert references_of(parse_phrase('the cup')) == ()
+
+
+def test_between_knows_things_whose_name_says_and():
+    phrase = parse_phrase('cup between the salt and pepper and the plate')
+    assert [part.kind for part in references_of(phrase)] == ['salt and pepper', 'plate']
+
+
+def test_a_place_between_two_things_is_between_them(backend):
+    image = np.full((480, 640, 3), 150, np.uint8)
+    image[200:280, 100:180] = (200, 20, 20)
+    image[200:280, 450:530] = (20, 40, 200)
+    phrases = ['between the red block and the blue block', '빨간 블록과 파란 블록 사이', 'red block',
+               'blue block']
+    maps = backend.attend(image, backend.encode(phrases))
+    for index in range(2):
+        best = maps.boxes[index][0]
+        assert iou(np.array([180, 200, 450, 280], float), best[None, :4])[0] > 0.6
+        assert maps.presence[index] == pytest.approx(min(maps.presence[2:]))
+        _, column = np.unravel_index(maps.maps[index].argmax(), maps.maps[index].shape)
+        assert 170 < (column + 0.5) * 640 / maps.maps.shape[2] < 460
+        assert maps.masks[index][:, :10].max() < 0.5 < maps.masks[index].max() <= 1
+        assert maps.heads['kind'][index].min() == 1
+
+
+def test_no_phrases(backend, coffee):
+    maps = backend.attend(coffee, backend.encode([]))
+    assert maps.phrases == () and maps.image_size == (600, 400)
+    assert maps.maps.shape == (0, 14, 20) and maps.presence.shape == (0,)
+    assert {name: head.shape for name, head in maps.heads.items()} == dict.fromkeys(HEADS, (0, 14, 20))
+    with pytest.raises(ValueError, match='image must be'):
+        backend.attend(coffee[:8], backend.encode([]))
+
+
+def test_an_image_that_would_have_no_side_is_refused_at_once(coffee):
+    with pytest.raises(ValueError, match='longest must be at least 32 pixels, got 10'):
+        EmbeddedBackend(engine='torch', longest=10)
+    small = EmbeddedBackend(engine='torch', longest=32)
+    assert np.isfinite(small.attend(coffee, small.encode(['cup'])).maps).all()
+
+
+@pytest.mark.parametrize('device', ['meta', 'tpu-9', 'cuda:99', ''])
+def test_no_such_device(device):
+    for kind in (ValueError, BackendError):
+        with pytest.raises(kind, match='device'):
+            EmbeddedBackend(engine='torch', device=device)
+
+
+def test_auto_is_the_cpu_where_there_is_nothing_else(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert EmbeddedBackend(engine='torch', device='auto').device == 'cpu'
+    assert EmbeddedBackend(engine='torch', device='cpu:0').device == 'cpu'
 
 
 def test_openvino_sends_nothing_over_the_network():

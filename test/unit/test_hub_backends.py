@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,10 @@ PIL_Image = pytest.importorskip('PIL.Image')
 import hub_models  # noqa: E402
 
 from vla_attention.grounding import BackendError, hub_engine, make_backend  # noqa: E402
+from vla_attention.grounding.assemble import calibrate  # noqa: E402
 from vla_attention.grounding.attention_maps import HEADS  # noqa: E402
+from vla_attention.grounding.hub_backend import to_grid  # noqa: E402
+from vla_attention.grounding.image_transform import ImageTransform  # noqa: E402
 
 NAMES = tuple(hub_models.MAKERS)
 PHRASES = ('red mug left of the laptop', '파란 접시 위', 'the left side', 'zorbly')
@@ -216,6 +221,179 @@ def test_agrees_with_a_direct_call(folders, backends, image, name):
     torch.testing.assert_close(logits, wanted_logits, atol=1e-4, rtol=1e-4)
     if wanted_boxes is not None:
         torch.testing.assert_close(boxes, wanted_boxes, atol=1e-4, rtol=0)
+
+
+def library_boxes(name, backend, folder, image, phrases):
+    """Return what the library's post-processing makes of the model's output, (N, 5) a phrase, best first."""
+    height, width = image.shape[:2]
+    pixels = backend.prepare(image)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    found = []
+    with torch.inference_mode():
+        if name == 'owlv2':
+            said = [f'a photo of a {text}' for text in phrases]
+            tokens = tokenizer(said, padding='max_length', max_length=48, return_tensors='pt')
+            output = backend.model(**tokens, pixel_values=pixels)
+            processor = transformers.Owlv2ImageProcessorPil.from_pretrained(folder)
+            for index in range(len(phrases)):
+                one = SimpleNamespace(logits=output.logits[..., [index]], pred_boxes=output.pred_boxes)
+                found += processor.post_process_object_detection(one, threshold=0,
+                                                                 target_sizes=[(height, width)])
+        else:
+            tokens = tokenizer('. '.join(phrases) + '.', return_tensors='pt')
+            output = backend.model(**tokens, pixel_values=pixels)
+            image_processor = transformers.GroundingDinoImageProcessorPil.from_pretrained(folder)
+            processor = transformers.GroundingDinoProcessor(image_processor, tokenizer)
+            first = 1
+            for text in phrases:
+                last = first + len(tokenizer(text, add_special_tokens=False)['input_ids'])
+                logits = torch.full_like(output.logits, -torch.inf)
+                logits[..., first:last] = output.logits[..., first:last]
+                one = SimpleNamespace(logits=logits, pred_boxes=output.pred_boxes)
+                result, = processor.post_process_grounded_object_detection(
+                    one, tokens['input_ids'], threshold=0, text_threshold=0, target_sizes=[(height, width)])
+                assert set(result['text_labels']) == {text}
+                found.append(result)
+                first = last + 1        # the full stop
+    rows = [np.column_stack([part['boxes'].numpy(), part['scores'].numpy()]) for part in found]
+    return [row[np.argsort(-row[:, 4])] for row in rows]
+
+
+LOUD = {'owlv2': {'class_head.logit_scale': 0.1, 'class_head.logit_shift': 0.1},
+        'grounding_dino': {'model.decoder.layer_norm': 0.3}}
+
+
+def logit(score):
+    return np.log(score / (1 - score))
+
+
+@pytest.mark.parametrize('turned', [False, True])
+@pytest.mark.parametrize('name', ['owlv2', 'grounding_dino'])
+def test_boxes_are_those_of_the_library(folders, image, name, turned):
+    """Of an image that is no square, of each of several texts, the same boxes with the same scores."""
+    picture = np.ascontiguousarray(image.transpose(1, 0, 2)) if turned else image
+    backend = make_backend(name, model=str(folders[name]), device='cpu', engine='torch')
+    for part, less in LOUD[name].items():       # random weights are so sure that no score differs
+        backend.model.get_submodule(part).weight.mul_(less)
+    phrases = ['laptop', 'zorbly thing', 'plate']
+    maps, best = backend.attend(picture, backend.encode(phrases)), []
+    limits = np.array([picture.shape[1], picture.shape[0]] * 2)
+    for ours, wanted in zip(maps.boxes, library_boxes(name, backend, folders[name], picture, phrases),
+                            strict=True):
+        wanted[:, :4] = wanted[:, :4].clip(0, limits)
+        wanted[:, 4] = calibrate(wanted[:, 4], backend.threshold)
+        wanted = wanted[(wanted[:, 2:4] - wanted[:, :2] > 1).all(axis=1)]
+        ours = ours.copy()
+        ours[:, 4], wanted[:, 4] = logit(ours[:, 4]), logit(wanted[:, 4])
+        assert ours[0, 4] == pytest.approx(wanted[:, 4].max(), abs=0.01)
+        for box in ours:
+            assert np.abs(wanted - box).max(axis=1).min() < 0.01
+        best.append(ours[0, 4])
+    assert np.diff(sorted(best)).min() > 0.03       # texts that were exchanged would show
+
+
+@pytest.mark.parametrize('shape', [(120, 160), (160, 120), (90, 160), (160, 160)])
+def test_the_padding_is_cut_off_owlv2_s_map(backends, image, shape, monkeypatch):
+    """One hot patch is where it lies in the picture, and what lies in the padding is nowhere."""
+    backend = backends['owlv2']
+    picture = np.zeros((*shape, 3), np.uint8)
+    rows, cols = backend.grid(picture)
+    for row, column in ((0, 0), (2, 1), (1, 2), (5, 1), (1, 5), (5, 5)):
+        logits = torch.full((6, 6, 1), -9.0)
+        logits[row, column] = 9
+        monkeypatch.setattr(backend, '_detect', lambda *_, found=logits: (found, torch.full((36, 4), 0.5)))
+        found = backend._look_at(picture, (), None, 1).maps[0]
+        y, x = (row + 0.5) * 160 / 6, (column + 0.5) * 160 / 6
+        if y - 14 >= shape[0] or x - 14 >= shape[1]:
+            assert found.max() < 0.01, (row, column)
+        elif y < shape[0] and x < shape[1]:
+            high = np.argwhere(found > 0.9 * found.max()).mean(axis=0)
+            at = (high + 0.5) * (shape[0] / rows, shape[1] / cols)
+            np.testing.assert_allclose(at, (y, x), atol=5, err_msg=f'{row} {column}')
+
+
+@pytest.mark.parametrize(('size', 'grid', 'extent', 'share'), [
+    ((60, 60), (30, 40), (0.75, 1.0), 1 / 4),       # OWLv2, 960 pixels, 640x480
+    ((60, 60), (40, 30), (1.0, 0.75), 1 / 4),
+    ((60, 60), (22, 40), (0.5625, 1.0), 1 / 6),     # 1280x720
+    ((45, 60), (30, 40), (1.0, 1.0), 1 / 4),
+    ((22, 22), (20, 20), (1.0, 1.0), 1 / 9)])
+def test_a_single_bright_patch_keeps_its_share_wherever_it_lies(size, grid, extent, share):
+    valid = [int(np.ceil(side * part)) for side, part in zip(size, extent, strict=True)]
+    hot = torch.eye(size[0] * size[1]).view(-1, *size)
+    cells = to_grid(hot, grid, extent)
+    peaks = cells.max(axis=(1, 2)).reshape(size)
+    assert peaks[:valid[0], :valid[1]].min() >= share - 1e-6
+    assert peaks[valid[0]:].max(initial=0) == 0 == peaks[:, valid[1]:].max(initial=0)
+    np.testing.assert_allclose(cells.sum(axis=0), 1, atol=1e-5)      # means
+
+
+@pytest.mark.parametrize(('size', 'grid'), [((60, 60), (30, 40)), ((45, 60), (30, 40)), ((90, 80), (30, 40))])
+def test_the_whole_of_a_map_is_pooled_as_torch_does(size, grid):
+    maps = torch.rand(2, *size, generator=torch.Generator().manual_seed(0))
+    wanted = torch.nn.functional.adaptive_avg_pool2d(maps, grid).numpy()
+    np.testing.assert_allclose(to_grid(maps, grid), wanted, atol=1e-6)
+
+
+def test_a_coarse_map_is_interpolated_without_its_padding():
+    maps = torch.rand(2, 6, 6, generator=torch.Generator().manual_seed(0))
+    wanted = torch.nn.functional.interpolate(maps[:, None], (30, 40), mode='bilinear', align_corners=False)
+    np.testing.assert_allclose(to_grid(maps, (30, 40)), wanted[:, 0], atol=1e-5)
+    cut = torch.nn.functional.interpolate(maps[:, None, :3], (30, 40), mode='bilinear', align_corners=False)
+    maps[:, 3:] = 100
+    np.testing.assert_allclose(to_grid(maps, (30, 40), (0.5, 1.0)), cut[:, 0], atol=1e-5)
+
+
+def test_siglip_s_patches_are_compared_as_the_papers_say(folders, backends, image):
+    """Self-self attention head by head, and the library's own pooling of each patch as if it were all."""
+    backend = backends['siglip']
+    pixels, features = backend.prepare(image), backend.encode(['laptop', 'mug']).features.texts
+    model = transformers.SiglipModel.from_pretrained(folders['siglip']).eval()
+    vision = model.vision_model
+    with torch.inference_mode():
+        cosines, _ = backend.similarity(pixels, features)
+        last, reached = vision.encoder.layers[-1], []
+        last.register_forward_pre_hook(lambda _, inputs: reached.append(inputs[0]))
+        vision(pixels)
+        states, = reached
+        normed, attention = last.layer_norm1(states)[0], last.self_attn
+        width = attention.head_dim
+        mixed = []
+        for head in range(attention.num_heads):
+            part = slice(head * width, (head + 1) * width)
+            query, key, value = (project(normed)[:, part]
+                                 for project in (attention.q_proj, attention.k_proj, attention.v_proj))
+            alike = sum(torch.softmax(one @ one.T / width ** 0.5, dim=-1) for one in (query, key))
+            mixed.append(alike @ value)
+        states = states[0] + attention.out_proj(torch.cat(mixed, dim=1))
+        states = vision.post_layernorm(states + last.mlp(last.layer_norm2(states)))
+        patches = torch.cat([vision.head(patch[None, None]) for patch in states])
+        wanted = torch.nn.functional.cosine_similarity(features[:, None], patches[None], dim=-1)
+    torch.testing.assert_close(cosines.flatten(1), wanted, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_no_phrases(backends, image, name):
+    maps = backends[name].attend(image, backends[name].encode([]))
+    assert maps.phrases == () and maps.maps.shape == (0, 30, 40) and maps.presence.shape == (0,)
+    assert all(head.shape == (0, 30, 40) for head in maps.heads.values())
+
+
+@pytest.mark.parametrize(('shortest', 'longest'), [(800, 1333), (96, 160)])
+def test_output_sizes_are_those_of_the_library(shortest, longest):
+    from transformers.image_transforms import get_size_with_aspect_ratio
+    transform = ImageTransform((0,), (1,), shortest=shortest, longest=longest)
+    sides = [*range(32, 200), *range(200, 3000, 37), 799, 800, 801, 1333, 1334]
+    for height in sides:
+        for width in sides:
+            wanted = get_size_with_aspect_ratio((height, width), shortest, longest)
+            assert transform.output_size(height, width) == wanted, (height, width)
+
+
+def test_korean_alone_goes_without_the_template(backends):
+    say = backends['siglip']._say
+    assert say('café cup') == 'this is a photo of café cup.'
+    assert say('빨간 컵') == '빨간 컵' and say('빨간 Cup') == '빨간 cup'
 
 
 @pytest.mark.parametrize('size', [(120, 160), (201, 133), (64, 64)])

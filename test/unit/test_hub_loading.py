@@ -17,8 +17,8 @@ from huggingface_hub import constants  # noqa: E402
 from huggingface_hub.utils import httpx  # noqa: E402
 
 from vla_attention.grounding import BackendError, make_backend  # noqa: E402
+from vla_attention.grounding.device import pick_device  # noqa: E402
 from vla_attention.grounding.fetch import MODELS, REVISIONS, fetch_weights  # noqa: E402
-from vla_attention.grounding.hub import pick_device  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from vla_attention.grounding import assemble as assembling
 from vla_attention.grounding.assemble import Evidence, assemble, calibrate
 from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.between import places_between
 from vla_attention.grounding.hub_candidates import MAX_CANDIDATES, boxes_of_map, distinct_boxes
-from vla_attention.grounding.phrase_tree import plant
+from vla_attention.grounding.phrase_tree import NOTHING, PLACE, plant
+from vla_attention.grounding.resolve import resolve
 from vla_attention.grounding.translate import model_text, wants_translation
 from vla_attention.language.phrase_parser import parse_phrase
+from vla_attention.pipeline import Pipeline
 
 GRID = (30, 40)
 
@@ -25,6 +31,20 @@ def asked(text, translate=True):
     ('striped mug on the left', 'striped mug'), ('the left side', ''), ('cups', 'cups'),
     ('빨간 머그잔', 'red mug'), ('노트북 왼쪽에 있는 빨간 머그잔', 'red mug'), ('가장 큰 상자', 'box'),
     ('파란 접시 위', 'blue plate'), ('왼쪽에서 두 번째 나무 그릇', 'wooden bowl'), ('가운데', ''),
+    # what leads to a thing
+    ('to the sink', 'sink'), ('towards the box', 'box'), ('towards the red box', 'red box'),
+    ('across the table', 'table'), ('out of the drawer', 'drawer'), ('to its box', 'box'),
+    ('up on the shelf', 'shelf'), ('back on the shelf', 'shelf'), ('off the table', 'table'),
+    ('away from the edge', ''), ('to me', 'me'), ('from the top drawer', 'drawer'), ('into the box', 'box'),
+    ('towards the cup left of the plate', 'cup'), ('to the left of the plate', 'plate'),
+    ('back to the left of the plate', 'plate'), ('to the left', ''), ('right next to the plate', 'plate'),
+    ('down jacket', 'down jacket'), ('these cups', 'cups'), ('the mug to the left', 'mug'),
+    # which thing, but not what
+    ('the largest', 'object'), ('second from the left', 'object'), ('red', 'red object'),
+    ('빨간', 'red object'), ('유리', 'glass object'), ('red on the left', 'red object'),
+    ('두 번째', 'object'), ('up there', 'object'),
+    # no word at all
+    ('🙂', ''), ('...', ''), ('', ''),
 ])
 def test_english_that_a_model_is_asked_for(phrase, text):
     assert asked(phrase).text == text and not asked(phrase).unknown
@@ -32,7 +52,8 @@ def test_english_that_a_model_is_asked_for(phrase, text):
 
 @pytest.mark.parametrize(('phrase', 'text'), [
     ('빨간 머그잔', '빨간 머그잔'), ('노트북 왼쪽에 있는 빨간 머그잔', '빨간 머그잔'),
-    ('가장 큰 상자', '상자'), ('red mug', 'red mug')])
+    ('가장 큰 상자', '상자'), ('red mug', 'red mug'), ('빨간', '빨간 물체'), ('유리', '유리 물체'),
+    ('두 번째', '물체')])
 def test_korean_that_a_multilingual_model_is_asked_for(phrase, text):
     assert asked(phrase, translate=False).text == text
 
@@ -55,9 +76,14 @@ def test_who_gets_a_translation():
 def test_each_text_is_asked_for_once():
     tree = plant(['red mug left of the laptop', '빨간 머그잔', 'laptop', '가운데'], translate=True)
     assert tree.texts == ('red mug', 'laptop')
-    assert [node.text for node in tree.nodes] == [0, 0, 1, -1]
+    assert [node.text for node in tree.nodes] == [0, 0, 1, PLACE]
     assert tree.nodes[0].references[0].text == 1
     assert plant(['red mug'], translate=True, with_words=True).texts == ('red mug', 'red', 'mug')
+
+
+def test_a_word_of_the_way_leaves_no_relation_behind():
+    tree = plant(['up on the shelf'], translate=True)
+    assert tree.texts == ('shelf',) and tree.nodes[0].references == ()
 
 
 @pytest.mark.parametrize('phrase', ['cup between the plate and the book', '접시와 책 사이에 있는 컵'])
@@ -65,6 +91,17 @@ def test_between_has_two_references(phrase):
     tree = plant([phrase], translate=True)
     assert tree.texts == ('cup', 'plate', 'book')
     assert [node.text for node in tree.nodes[0].references] == [1, 2]
+
+
+@pytest.mark.parametrize(('phrase', 'texts'), [
+    ('cup between the salt and pepper and the plate', ['salt and pepper', 'plate']),
+    ('cup between the plate and the salt and pepper', ['plate', 'salt and pepper']),
+    ('cup between the plate and the book and the bowl', ['plate', 'book', 'bowl']),
+    ('cup between the zorb and the blick', ['zorb', 'blick']),
+    ('사과 접시와 노랑 책 사이에 있는 컵', ['plate', 'yellow book'])])
+def test_between_knows_things_whose_name_says_and(phrase, texts):
+    tree = plant([phrase], translate=True)
+    assert [tree.texts[node.text] for node in tree.nodes[0].references] == texts
 
 
 def test_calibration_puts_the_threshold_at_a_half():
@@ -103,6 +140,15 @@ def seen(tree, things, own_boxes=True, size=(640, 480)):
             maps[index, int(y0 // 16):int(y1 // 16), int(x0 // 16):int(x1 // 16)] = score
     presence = np.array([rows[0, 4] if len(rows) else 0 for rows in boxes], np.float32)
     return Evidence(maps, tuple(boxes), presence, own_boxes)
+
+
+class Answers:
+    """A backend that has answered already."""
+
+    name = 'answers'
+
+    def __init__(self, maps):
+        self.maps = maps
 
 
 LEFT, RIGHT = (64, 192, 128, 272, 0.7), (480, 192, 544, 272, 0.8)
@@ -156,6 +202,104 @@ def test_a_place_without_a_thing_is_judged_patch_by_patch():
     row, column = np.unravel_index(maps.maps[0].argmax(), GRID)
     assert 13 <= row <= 16 and 18 <= column <= 21
     assert maps.maps[1][:, 0].min() > 1.5 * maps.maps[1][:, 39].max()
+
+
+def test_a_place_without_a_thing_is_judged_once_for_all_images(monkeypatch):
+    """1,200 cells are each compared with all others, which takes longer than a frame may."""
+    judged = []
+    monkeypatch.setattr(assembling, 'resolve_parts',
+                        lambda *args, whole=assembling.resolve_parts, **options:
+                        judged.append(args[0].text) or whole(*args, **options))
+    assembling._judged_cells.cache_clear()
+    tree = plant(['가운데', 'on the left'], translate=True)
+    first, again = (assemble(tree, seen(tree, {}), image) for image in (GREY, GREY // 2))
+    other = assemble(tree, seen(tree, {}), GREY[:, :320])
+    assert judged == ['가운데', 'on the left'] * 2 and other.image_size == (320, 480)
+    np.testing.assert_array_equal(first.maps, again.maps)
+    cells = np.array([(x, y, x + 16, y + 16, 1) for y in range(0, 480, 16) for x in range(0, 640, 16)], float)
+    for index, node in enumerate(tree.nodes):
+        wanted = resolve(node.phrase, cells, image_size=(640, 480)).reshape(GRID)
+        np.testing.assert_allclose(first.heads['space'][index], wanted, atol=1e-6)
+        np.testing.assert_allclose(first.maps[index], wanted / wanted.max(), atol=1e-6)
+        assert first.words[index].shape == (0, *GRID) and first.boxes[index].shape == (0, 5)
+
+
+def test_which_without_what_is_looked_for_among_objects():
+    things = {'object': [LEFT, (480, 192, 600, 300, 0.6)]}
+    for phrase, x in (('the largest', 480), ('second from the left', 480), ('the smallest', 64)):
+        tree = plant([phrase], translate=True)
+        maps = assemble(tree, seen(tree, things), GREY)
+        assert maps.boxes[0][0, 0] == x and maps.presence[0] == pytest.approx(0.7, abs=0.01)
+        assert assemble(tree, seen(tree, {}), GREY).presence[0] == 0
+
+
+@pytest.mark.parametrize('phrase', ['🙂', '...', ''])
+def test_no_word_at_all_is_not_in_view(phrase):
+    tree = plant([phrase, 'mug'], translate=True)
+    evidence = seen(tree, {'mug': [LEFT]})
+    maps = assemble(tree, replace(evidence, masks=evidence.maps, heads={'own': evidence.maps}), GREY)
+    assert tree.nodes[0].text == NOTHING
+    assert maps.presence.tolist() == [0, pytest.approx(0.7)]
+    for values in (maps.maps, maps.masks, maps.heads['own']):
+        assert values[0].max() == 0 < values[1].max()
+    assert maps.boxes[0].shape == (0, 5)
+
+
+@pytest.mark.parametrize(('phrase', 'text'), [
+    ('mug left of the laptop', 'mug'), ('노트북 왼쪽에 있는 머그잔', 'mug'), ('red mug', 'red mug'),
+    ('mug on the laptop', 'mug')])
+def test_a_thing_of_the_kind_that_is_not_the_one_meant_is_not_in_view(phrase, text):
+    """The only mug stands at the right, and is blue."""
+    image = GREY.copy()
+    image[192:272, 480:544] = (20, 40, 210)
+    tree = plant([phrase], translate=True)
+    maps = assemble(tree, seen(tree, {text: [RIGHT], 'laptop': [LAPTOP]}), image)
+    assert maps.presence[0] < 0.1 and maps.boxes[0][0, 4] < 0.1
+    pipeline = Pipeline(Answers(maps))
+    assert pipeline._regions(maps, ['target'], image) == []
+
+
+@pytest.mark.parametrize(('phrase', 'text'), [
+    ('mug', 'mug'), ('blue mug', 'blue mug'), ('mug on the right', 'mug'), ('mug right of the laptop', 'mug'),
+    ('the largest mug', 'mug'), ('the last mug', 'mug')])
+def test_the_one_meant_is_as_surely_in_view_as_the_model_says(phrase, text):
+    image = GREY.copy()
+    image[192:272, 480:544] = (20, 40, 210)
+    tree = plant([phrase], translate=True)
+    maps = assemble(tree, seen(tree, {text: [RIGHT], 'laptop': [(*LAPTOP[:4], 1.0)]}), image)
+    assert maps.presence[0] == pytest.approx(0.8) and maps.boxes[0][0, 4] == pytest.approx(0.8)
+    assert len(Pipeline(Answers(maps))._regions(maps, ['target'], image)) == 1
+
+
+@pytest.mark.parametrize('phrase', ['between the plate and the book', 'in between the plate and the book',
+                                    '접시와 책 사이', '접시와 책 사이에', '접시랑 책 사이에'])
+@pytest.mark.parametrize('own_boxes', [True, False])
+def test_a_place_between_two_things_is_between_them(phrase, own_boxes):
+    plate, book = (64, 200, 164, 280, 0.9), (440, 200, 540, 300, 0.8)
+    tree = plant([phrase], translate=True)
+    assert tree.texts == ('plate', 'book')
+    evidence = seen(tree, {'plate': [plate, (300, 20, 340, 60, 0.1)], 'book': [book]}, own_boxes)
+    maps = assemble(tree, replace(evidence, masks=evidence.maps), GREY)
+    assert maps.presence[0] == pytest.approx(0.8)
+    if own_boxes:
+        np.testing.assert_allclose(maps.boxes[0][0], [164, 200, 440, 280, np.sqrt(0.72)], atol=1e-3)
+    for values in (maps.maps[0], maps.masks[0]):
+        assert values[13:17, 11:27].min() == pytest.approx(1)
+        assert values[13:17, :10].max() == 0 and values[13:17, 28:].max() == 0
+    region, = Pipeline(Answers(maps))._regions(maps, ['destination'], GREY)
+    assert 164 <= region.point[0] <= 440 and 200 <= region.point[1] <= 280
+    gone = assemble(tree, seen(tree, {'book': [book]}, own_boxes), GREY)
+    assert gone.presence[0] == 0 and gone.maps[0].max() == 0
+
+
+def test_places_between_things_that_touch_or_share_a_box():
+    one = np.array([[100, 100, 200, 200, 0.5]], float)
+    beside, same = one + np.array([100, 0, 100, 0, 0]), one.copy()
+    np.testing.assert_allclose(places_between(one, beside), [[187.5, 100, 212.5, 200, 0.5]])
+    assert places_between(one, same)[0, 4] == 0
+    assert places_between(one, one[:0]).shape == (0, 5)
+    slanting = places_between(one, one + np.array([200, 300, 200, 300, 0]))
+    np.testing.assert_allclose(slanting, [[200, 200, 300, 400, 0.5]])
 
 
 def test_nothing_found_is_an_empty_answer():

@@ -4,6 +4,7 @@ import pytest
 
 from vla_attention.language import parse_phrase
 from vla_attention.language.lexicon import FIELDS, Lexicon, load_lexicon
+from vla_attention.language.phrase_parser import things_of
 
 
 @pytest.mark.parametrize(('english', 'korean', 'kind', 'fields'), [
@@ -52,6 +53,25 @@ def test_the_head_of_a_compound():
     assert parse_phrase('bowl of fruit').kind == 'bowl'
     assert parse_phrase('can of tomato sauce').kind == 'tomato sauce'
     assert parse_phrase('the mug right behind the canister').relation == 'behind'
+
+
+@pytest.mark.parametrize('text', ['between the plate and the red book', '접시와 빨간 책 사이',
+                                  'in between the plate and the red book', '접시하고 빨간 책 사이에'])
+def test_a_place_between_two_things_is_neither(text):
+    phrase = parse_phrase(text)
+    assert (phrase.noun, phrase.kind, phrase.relation, phrase.colours) == ('', '', 'between', ())
+    plate, book = things_of(phrase.reference.text, phrase.language)
+    assert (plate.kind, plate.colours, book.kind, book.colours) == ('plate', (), 'book', ('red',))
+
+
+def test_things_that_are_named_together():
+    def kinds(text, language='en'):
+        return [phrase.kind for phrase in things_of(text, language)]
+    assert kinds('the cup and the plate') == ['cup', 'plate']
+    assert kinds('the salt and pepper and the plate') == ['salt and pepper', 'plate']
+    assert kinds('cup left of the book and the plate') == ['cup', 'plate']
+    assert kinds('the cup') == kinds('사과', 'ko') == kinds('노랑 컵', 'ko') == []
+    assert kinds('사과와 노랑 컵', 'ko') == ['apple', 'cup']
 
 
 def test_an_unknown_noun_is_kept():

@@ -378,3 +378,12 @@ def test_a_token_is_asked_for_and_sent(monkeypatch):
 def test_the_remote_backend_needs_a_url():
     with pytest.raises(BackendError, match='remote_url'):
         make_backend('remote')
+
+
+def test_no_phrases_need_no_pool():
+    with contextlib.closing(RemoteBackend('http://127.0.0.1:9', fallback=NoFallback())) as backend:
+        maps = backend.attend(IMAGE, backend.encode([]))
+        assert maps.phrases == () and maps.maps.shape == (0, 30, 40) and maps.presence.shape == (0,)
+        assert maps.image_size == (128, 96) and backend.trouble() == ''
+        with pytest.raises(ValueError, match='image must be'):
+            backend.attend(IMAGE[:8], backend.encode([]))

@@ -32,3 +32,12 @@ class AttentionMaps:
     word_texts: tuple[tuple[str, ...], ...] = ()
     masks: np.ndarray | None = None
     boxes: tuple[np.ndarray, ...] = ()
+
+
+def no_maps(image_size: tuple[int, int], grid: tuple[int, int]) -> AttentionMaps:
+    """Return the attention of no phrase at all.
+
+    :param grid: (rows, cols).
+    """
+    nothing = np.zeros((0, *grid), np.float32)
+    return AttentionMaps((), nothing, np.zeros(0, np.float32), image_size, dict.fromkeys(HEADS, nothing))

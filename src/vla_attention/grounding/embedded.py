@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_attention.grounding.attention_maps import AttentionMaps
+from vla_attention.grounding.attention_maps import PATCH, AttentionMaps, no_maps
 from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.device import pick_device
 from vla_attention.grounding.embedded_model import WEIGHTS, load_model
 from vla_attention.grounding.look_memory import LookMemory
 from vla_attention.grounding.reference import all_phrases
@@ -24,7 +25,7 @@ from vla_attention.grounding.word_queries import WordQueries, make_queries
 from vla_attention.language import Phrase, parse_phrase
 from vla_attention.threads import one_thread
 from vla_attention.vision.engine import make_engine
-from vla_attention.vision.image import LONGEST, check_image, fit
+from vla_attention.vision.image import LONGEST, check_image, fit, model_size
 
 LOOKS = 8       # candidates of a phrase that are looked at again
 
@@ -48,7 +49,7 @@ class EmbeddedBackend:
         """Load the weights.
 
         :param weights: a safetensors file; the package's own when None.
-        :param device: a torch device.
+        :param device: 'auto' (CUDA where there is one), 'cpu', 'cuda' or 'cuda:N'.
         :param engine: what runs the network: 'torch', 'openvino' (CPU), or 'auto', the faster of those there.
         :param longest: pixels of the longer side that the model sees; less is faster and sees less.
         :param looks: candidates of each phrase that are looked at again from near; 0: none.
@@ -59,13 +60,16 @@ class EmbeddedBackend:
         :param relooks: for a stream of images: candidates of each phrase that were looked at in an image
             before, and have not changed, of which so many are looked at again, oldest first; phrases then
             remember (:mod:`look_memory`). None: every image stands by itself.
-        :raises ValueError: ``looks`` or ``relooks`` is negative.
+        :raises ValueError: ``looks`` or ``relooks`` is negative, ``longest`` below 32 pixels.
+        :raises DeviceError: there is no such device; it is a ValueError and a BackendError.
         :raises BackendError: the weights or the engine cannot be had; the message says why.
         """
         if looks < 0:
             raise ValueError(f'looks must be 0 or more, got {looks}')
         if relooks is not None and relooks < 0:
             raise ValueError(f'relooks must be 0 or more, got {relooks}')
+        model_size(LONGEST, LONGEST, longest)       # refuses what no image could be brought to
+        device = str(pick_device(device))
         self.name = 'embedded'
         self.relooks = relooks
         self.looks = looks
@@ -101,6 +105,10 @@ class EmbeddedBackend:
         :param image: (H, W, 3) uint8 RGB.
         :raises ValueError: another shape or dtype.
         """
+        if not encoded.phrases:
+            check_image(image)
+            width, height = model_size(image.shape[1], image.shape[0], self.longest)
+            return no_maps((image.shape[1], image.shape[0]), (height // PATCH, width // PATCH))
         with one_thread() if self._engine.name == 'openvino' else nullcontext():
             scene = self.view(image, encoded)
             answers = [scene.look_for(phrase) for phrase in encoded.phrases]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.device import pick_device
 
 # what a model needs; weights in any form but safetensors are never asked for
 FILES = ('*.json', '*.safetensors', '*.txt', '*.model')
@@ -86,24 +87,6 @@ def import_transformers() -> Any:
         raise BackendError('the hub backends need transformers: '
                            f'pip install "transformers>=5.20,<6" "sentencepiece>=0.2" ({error})') from error
     return transformers
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device; :raises BackendError: no such device on this machine."""
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise BackendError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', not {name!r}") from error
-    if device.type == 'cuda' and not torch.cuda.is_available():
-        raise BackendError(f'device is {name!r}, but this PyTorch ({torch.__version__}) sees no CUDA device; '
-                           "set device to 'cpu' or 'auto', or install the driver and a CUDA build of PyTorch")
-    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
-        raise BackendError(f'device is {name!r}, but there are {torch.cuda.device_count()} CUDA devices')
-    if device.type not in ('cpu', 'cuda'):
-        raise BackendError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', not {name!r}")
-    return device
 
 
 def _pick_dtype(name: str, device: torch.device) -> torch.dtype:

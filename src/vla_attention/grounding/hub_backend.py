@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from vla_attention.grounding.assemble import Evidence, assemble
 from vla_attention.grounding.attention_maps import PATCH, AttentionMaps
 from vla_attention.grounding.backend import BackendError
+from vla_attention.grounding.device import pick_device
 from vla_attention.grounding.fetch import MODELS, REVISIONS
-from vla_attention.grounding.hub import first_line, load_hub_model, pick_device
+from vla_attention.grounding.hub import first_line, load_hub_model
 from vla_attention.grounding.hub_engine import OpenVinoEncoder, pick_engine, pick_precision
 from vla_attention.grounding.image_transform import ImageTransform
 from vla_attention.grounding.phrase_tree import EncodedPhrases, plant
@@ -24,6 +26,7 @@ from vla_attention.grounding.translate import wants_translation
 from vla_attention.vision.image import check_image, model_size
 
 _log = logging.getLogger(__name__)
+_HANGUL = re.compile('[가-힣]')
 _REMEMBERED = 32    # instructions whose encodings are kept
 
 
@@ -207,11 +210,11 @@ class HubBackend(ABC):
         return False
 
     def _say(self, text: str) -> str:
-        """Put an English text into the template that the model was trained with; others stay bare.
+        """Put a text into the template that the model was trained with; Korean stays bare.
 
         All of these models were trained with lower case, which not every tokenizer sees to.
         """
-        return (self.template.format(text) if text.isascii() else text).lower()
+        return (self.template.format(text) if not _HANGUL.search(text) else text).lower()
 
     def _tokens(self, said: Iterable[str], *, padding: str) -> dict[str, torch.Tensor]:
         """Return the tokens of what :meth:`_say` made, on the device; what does not fit is cut off."""
@@ -239,14 +242,25 @@ def to_grid(maps: torch.Tensor, grid: tuple[int, int],
             extent: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
     """Bring maps to the patch grid.
 
-    :param maps: (T, h, w), of which the image covers the share ``extent`` (down, across) from the upper left.
-    :return: (T, rows, cols) float32: means of the cells where the grid is coarser, else interpolated.
+    :param maps: (T, h, w), of which the image covers the share ``extent`` (down, across) from the upper left;
+        what lies outside it is never looked at.
+    :return: (T, rows, cols) float32. Along an axis on which the grid is coarser by a factor f, means of all
+        values that a cell touches: 1 + ceil(f) at most, so that a single high one keeps that share of itself
+        in some cell, wherever it lies. Interpolated along other axes.
     """
-    maps = maps.float()[:, None]
-    if extent == (1.0, 1.0) and maps.shape[-2] >= grid[0] and maps.shape[-1] >= grid[1]:
-        return functional.adaptive_avg_pool2d(maps, grid)[:, 0].cpu().numpy()
-    down = (torch.arange(grid[0], device=maps.device) + 0.5) / grid[0] * extent[0] * 2 - 1
-    across = (torch.arange(grid[1], device=maps.device) + 0.5) / grid[1] * extent[1] * 2 - 1
-    where = torch.stack(torch.meshgrid(down, across, indexing='ij')[::-1], -1).expand(len(maps), -1, -1, -1)
-    sampled = functional.grid_sample(maps, where, padding_mode='border', align_corners=False)
-    return sampled[:, 0].cpu().numpy()
+    maps = maps.float()
+    down, across = (_to_cells(size, cells, share).to(maps.device)
+                    for size, cells, share in zip(maps.shape[-2:], grid, extent, strict=True))
+    return (down @ maps @ across.T).cpu().numpy()
+
+
+def _to_cells(size: int, cells: int, share: float) -> torch.Tensor:
+    """Return (cells, size): how much of each value along one axis goes into each cell; rows sum to 1."""
+    edge = torch.arange(cells + 1, dtype=torch.float64) / cells * share * size      # of the cells, in values
+    value = torch.arange(size, dtype=torch.float64)
+    if share * size >= cells:
+        touches = (value < edge[1:, None] - 1e-6) & (value + 1 > edge[:-1, None] + 1e-6)
+        return (touches / touches.sum(1, keepdim=True)).float()
+    last = math.ceil(share * size - 1e-6) - 1
+    middle = ((edge[1:] + edge[:-1]) / 2 - 0.5).clamp(0, last)
+    return (1 - (value - middle[:, None]).abs()).clamp_min(0).float()

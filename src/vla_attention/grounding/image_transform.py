@@ -70,9 +70,15 @@ class ImageTransform:
         """Return (height, width) of what an image of the given size becomes."""
         if self.size is not None:
             return self.size
+        # step by step as the library does it: get_size_with_aspect_ratio
         short, long = min(height, width), max(height, width)
-        exact = min(float(self.shortest), self.longest * short / long)
-        target, other = round(exact), int(exact * long / short)      # cut, not rounded, as the library does
+        exact = float(self.shortest)
+        if long / short * self.shortest > self.longest:
+            exact = self.longest * short / long
+        target = round(exact)
+        if short == target:         # an image that has that size already stays, even where it is too long
+            return height, width
+        other = int(exact * long / short)       # cut, not rounded
         return (target, other) if height <= width else (other, target)
 
     def __call__(self, image: np.ndarray, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

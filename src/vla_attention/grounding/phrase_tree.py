@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vla_attention.grounding.translate import model_text
+from vla_attention.grounding.reference import references_of
+from vla_attention.grounding.translate import is_place, model_text, without_lead
 from vla_attention.language.phrase import Phrase
 from vla_attention.language.phrase_parser import parse_phrase
 
-_PAIR = {'en': re.compile(r'\s+and\s+'), 'ko': re.compile(r'(?<=\S)(?:와|과|하고|이랑|랑)\s+')}
+PLACE, NOTHING = -1, -2     # what stands for the text of a place without a thing, and of no word at all
 
 
 @dataclass(frozen=True)
 class Node:
     """A phrase with the things that its relation is to, which may have relations of their own.
 
-    ``text`` is the index of the model's text, -1 for a place without a thing; ``words`` those of its single
-    words.
+    ``text`` is the index of the model's text, or :data:`PLACE` or :data:`NOTHING`; ``words`` those of its
+    single words.
     """
 
     phrase: Phrase
@@ -65,21 +65,12 @@ def plant(phrases: Sequence[str], *, translate: bool, with_words: bool = False) 
         asked = model_text(phrase, translate=translate)
         if asked.unknown:
             untranslated[phrase.text] = asked.unknown
+        phrase = without_lead(phrase)
+        without = PLACE if is_place(phrase) else NOTHING
         words = asked.text.split() if with_words else []
-        return Node(phrase, index(asked.text) if asked.text else -1,
+        return Node(phrase, index(asked.text) if asked.text else without,
                     tuple(index(word) for word in words) if len(words) > 1 else (),
                     tuple(grow(reference) for reference in references_of(phrase)))
 
     nodes = tuple(grow(parse_phrase(phrase)) for phrase in phrases)
     return PhraseTree(tuple(phrases), nodes, tuple(texts), untranslated)
-
-
-def references_of(phrase: Phrase) -> tuple[Phrase, ...]:
-    """Return what the relation is to: one phrase, two for "between the plate and the book", or none."""
-    if phrase.reference is None:
-        return ()
-    if phrase.relation == 'between':
-        parts = _PAIR[phrase.language].split(phrase.reference.text, maxsplit=1)
-        if len(parts) == 2 and all(part.strip() for part in parts):
-            return tuple(parse_phrase(part, phrase.language) for part in parts)
-    return (phrase.reference,)

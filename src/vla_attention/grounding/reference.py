@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import re
-
-from vla_attention.language import Phrase, parse_phrase
-
-_PAIR = {'en': re.compile(r'\s+and\s+'), 'ko': re.compile(r'(?<=\S)(?:와|과|하고|이랑|랑)\s+')}
+from vla_attention.language import Phrase
+from vla_attention.language.phrase_parser import things_of
 
 
 def references_of(phrase: Phrase) -> tuple[Phrase, ...]:
-    """Return the phrases of the reference things: both of "between A and B", one or none otherwise."""
+    """Return the phrases of the reference things: all of "between A and B", one or none otherwise."""
     if phrase.reference is None:
         return ()
     if phrase.relation == 'between':
-        parts = _PAIR[phrase.language].split(phrase.reference.text)
-        if len(parts) > 1:
-            return tuple(parse_phrase(part, phrase.language) for part in parts)
+        return things_of(phrase.reference.text, phrase.language) or (phrase.reference,)
     return (phrase.reference,)
 
 
 def all_phrases(phrase: Phrase) -> list[Phrase]:
     """Return a phrase, its references, and theirs."""
     return [phrase, *(part for reference in references_of(phrase) for part in all_phrases(reference))]
+
+
+def names_thing(phrase: Phrase) -> bool:
+    """Tell whether a phrase says what or which a thing is: "cup", "red", "the largest", not "on the left"."""
+    return bool(phrase.noun or phrase.kind or phrase.colours or phrase.material or phrase.size
+                or phrase.ordinal)
+
+
+def is_place_between(phrase: Phrase) -> bool:
+    """Tell whether a phrase is the place between things and none itself: "between the plate and the book"."""
+    return phrase.relation == 'between' and phrase.reference is not None and not names_thing(phrase)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vla_attention.grounding.attention_maps import AttentionMaps
+from vla_attention.grounding.attention_maps import PATCH, AttentionMaps, no_maps
 from vla_attention.grounding.backend import BackendError, GroundingBackend, make_backend
 from vla_attention.grounding.remote_breaker import CircuitBreaker
 from vla_attention.grounding.remote_link import TOKEN, Link, QuestionError, RemoteError, printable
@@ -25,7 +25,7 @@ from vla_attention.grounding.remote_protocol import (
     read_answer,
     write_question,
 )
-from vla_attention.vision.image import check_image
+from vla_attention.vision.image import check_image, model_size
 
 RECENT = 20     # frames that the pool was asked for last; trouble is told when it missed more than half
 
@@ -125,6 +125,9 @@ class RemoteBackend:
         :raises ValueError: another shape or dtype.
         """
         check_image(image)
+        if not encoded.texts:       # a pool takes one phrase at least, and there is nothing to ask
+            width, height = model_size(image.shape[1], image.shape[0])
+            return no_maps((image.shape[1], image.shape[0]), (height // PATCH, width // PATCH))
         if self._breaker.closed:
             began = perf_counter()
             try:

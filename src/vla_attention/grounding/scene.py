@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import torch
 
+from vla_attention.grounding.between import places_between
 from vla_attention.grounding.colour import colour_evidence
 from vla_attention.grounding.embedded_model import EmbeddedModel, Sight
 from vla_attention.grounding.outline import outline
@@ -22,7 +24,7 @@ from vla_attention.grounding.proposals import (
     merge,
     paint,
 )
-from vla_attention.grounding.reference import references_of
+from vla_attention.grounding.reference import is_place_between, references_of
 from vla_attention.grounding.resolve import Resolution, resolve_parts
 from vla_attention.grounding.second_look import SecondLook
 from vla_attention.grounding.word_queries import WordQueries, attend
@@ -90,6 +92,8 @@ class Scene:
 
     def look_for(self, phrase: Phrase) -> Answer:
         """Find what a phrase means."""
+        if is_place_between(phrase):
+            return self.between(phrase)
         kind, presence = self.kind_map(phrase.kind)
         colour = self.colour_map(phrase.colours)
         if self.near is not None:
@@ -107,6 +111,28 @@ class Scene:
         if phrase.colours and len(score):
             presence *= COLOUR_DOUBT + (1 - COLOUR_DOUBT) * float(in_colour[order[0]])
         return self.answer(phrase, kind, colour, candidates, parts, order, presence)
+
+    def between(self, phrase: Phrase) -> Answer:
+        """Find the place between two things; it is as surely there as the less sure of them."""
+        answers = [self.look_for(reference) for reference in references_of(phrase)]
+        boxes = np.concatenate([places_between(first.boxes, second.boxes)
+                                for first, second in pairwise(answers)])
+        presence = min(answer.presence for answer in answers) if len(boxes) else 0.0
+        boxes[:, :4] = boxes[:, :4].clip(0, (*self.image.shape[1::-1], *self.image.shape[1::-1]))
+        parts = resolve_parts(replace(phrase, relation='', reference=None), boxes,
+                              image_size=(self.image.shape[1], self.image.shape[0]))
+        boxes = np.column_stack([boxes[:, :4], parts.score])[np.argsort(-parts.score)[:MOST_BOXES]]
+        share = boxes[:, 4] / max(float(boxes[:, 4].max(initial=0)), 1e-6)
+        mask: np.ndarray = np.zeros(self.fine[::-1], np.float32)
+        for box, value in zip((boxes[:, :4] / self._scale())[::-1], share[::-1], strict=True):
+            part = _crop(mask, box / FINE)
+            np.maximum(part, value, out=part)
+        space: np.ndarray = cv2.resize(mask, self.grid, interpolation=cv2.INTER_AREA)
+        space = space / max(float(space.max()), 1e-6)
+        flat = np.ones_like(space)
+        heads = {'kind': flat, 'colour': flat, 'space': space, 'size': flat}
+        words, texts = _word_maps(phrase, heads)
+        return Answer(space, mask, presence, heads, words, texts, boxes.astype(np.float32))
 
     def shortlist(self, phrase: Phrase) -> np.ndarray:
         """Return the boxes (N, 4) that are worth a second look."""

@@ -31,7 +31,7 @@ class WordQueries:
 
 @torch.no_grad()
 def make_queries(model: EmbeddedModel, kinds: tuple[str, ...]) -> WordQueries:
-    """Return the queries of some kinds ('' asks for any object).
+    """Return the queries of W kinds ('' asks for any object); W may be 0.
 
     A kind that was trained on has its own embedding. Any other one speaks through its ImageNet classes, and
     through the embeddings of the trained kinds that the lexicon says it is like.
@@ -57,14 +57,21 @@ def make_queries(model: EmbeddedModel, kinds: tuple[str, ...]) -> WordQueries:
         trust.append(DOUBT ** min(doubts if stand_ins else 9, steps if numbers else 9, 3))
     filled = present.sum(2, keepdim=True).clamp(min=1)
     mean = (rows * present[..., None]).sum(2) / filled
-    queries = torch.stack(embeddings)[None] + model.words.from_classes(mean)
-    again = None if model.second is None else torch.stack(near) + model.second.words.from_classes(mean[0])
+    queries = _stacked(embeddings, model.words.embedding)[None] + model.words.from_classes(mean)
+    again = None
+    if model.second is not None:
+        again = _stacked(near, model.second.words.embedding) + model.second.words.from_classes(mean[0])
     return WordQueries(kinds, queries, again, rows, bias, present, tuple(trust))
 
 
 def _mean(embedding: nn.Embedding, rows: list[int]) -> Tensor:
     """Return the mean of some rows (DIM,), 0 of none."""
     return embedding.weight[rows].mean(0) if rows else embedding.weight.new_zeros(embedding.embedding_dim)
+
+
+def _stacked(rows: list[Tensor], embedding: nn.Embedding) -> Tensor:
+    """Return rows of an embedding as (N, DIM); N may be 0."""
+    return torch.stack(rows) if rows else embedding.weight.new_zeros(0, embedding.embedding_dim)
 
 
 def _trained(known: frozenset[str], kind: str) -> tuple[list[str], int]:

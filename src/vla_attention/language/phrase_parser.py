@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import replace
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 from vla_attention.language.lexicon import Lexicon, load_lexicon
@@ -14,6 +15,8 @@ from vla_attention.language.phrase import Phrase
 _KO_PLURAL = re.compile('(.*들)[을이은도과]?')     # "컵들"
 _HANGUL = re.compile('[가-힣]')
 _LONGEST = 4    # words of the longest entry of the lexicon
+_JOINTS = {'en': re.compile(r'\s+and\s+'), 'ko': re.compile(r'(?<=\S)(?:와|과|하고|이랑|랑)\s+')}
+_MOST_JOINTS = 4        # of "A and B and C ..." that are tried; each more doubles the ways to split
 
 # what a position may be said to be of without meaning another thing than the picture
 _WHOLE = frozenset(('table', 'desk', 'floor', 'monitor', 'picture frame', 'scene', 'view'))
@@ -54,7 +57,8 @@ def parse_phrase(text: str, language: str | None = None) -> Phrase:
     A destination ("on the blue plate", "파란 접시 위") is the noun phrase of the thing that it is said by,
     with ``relation`` kept and no ``reference``: the map shows the plate. A phrase of position alone
     ("가운데", "the left side") has no noun. Unknown words go to ``unknown``; an unknown head noun has
-    ``kind`` ''.
+    ``kind`` ''. A place between things ("between the plate and the book", "접시와 책 사이") has no noun
+    either: its ``reference`` names them all (:func:`things_of`).
 
     :param text: the phrase as written, with or without article or particle.
     :param language: 'en' or 'ko'; told from the script when None.
@@ -72,6 +76,43 @@ def _parse_cached(text: str, language: str) -> Phrase:
     phrase = _korean(text) if language == 'ko' else _english(text)
     plural = phrase.plural or (language == 'ko' and _is_plural(text))
     return replace(phrase, text=text, language=language, plural=plural)
+
+
+def things_of(text: str, language: str) -> tuple[Phrase, ...]:
+    """Return the phrases of the things that a text names together: two of "the plate and the book".
+
+    Of the ways to split a text with several joints, that one in which most parts are whole: "the salt and
+    pepper and the plate" are two things, as the lexicon has "salt and pepper"; of equals, the one with the
+    fewest parts, split first. Nothing is returned where there is no joint.
+    """
+    joints = _joints(text, language)
+    best: tuple[Phrase, ...] = ()
+    most = -1.0
+    for count in range(1, len(joints) + 1):
+        for chosen in combinations(joints, count):
+            starts, ends = [0, *(end for _, end in chosen)], [*(start for start, _ in chosen), len(text)]
+            parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+            if not all(parts):
+                continue
+            things = tuple(parse_phrase(part, language) for part in parts)
+            whole = sum(map(_is_whole, things)) / len(things)
+            if whole > most:
+                best, most = things, whole
+    return best
+
+
+def _joints(text: str, language: str) -> list[tuple[int, int]]:
+    """Return where a text says "and", (start, end) each; "사과" (apple), "노랑" (yellow) only end like it."""
+    lexicon = load_lexicon()
+    found = [match.span() for match in _JOINTS[language].finditer(text)
+             if language == 'en' or not _known(text[:match.end()].split()[-1], lexicon)]
+    return found[:_MOST_JOINTS]
+
+
+def _is_whole(phrase: Phrase) -> bool:
+    """Tell whether a phrase is one thing: the lexicon knows it, and any "and" in it is of its own name."""
+    return bool(phrase.kind) and (len(_joints(phrase.text, phrase.language))
+                                  == len(_joints(phrase.noun, phrase.language)))
 
 
 def _is_plural(text: str) -> bool:
@@ -164,6 +205,9 @@ def _english(text: str) -> Phrase:
     if relation and not right:
         relation = ''
     fields = _noun_phrase(_content(left), 'en', lexicon) if left else {}
+    if relation == 'between' and not left and _joints(right, 'en'):
+        return Phrase(text=text, relation=relation, position=position,
+                      reference=replace(_english(right), text=right, language='en'))
     if relation and not left:                       # a destination: "on the blue plate"
         inner = _english(right)
         return replace(inner, relation=inner.relation if inner.reference else relation,
@@ -220,7 +264,8 @@ def _korean(text: str) -> Phrase:
     words = _split_known(re.findall(r'[\w-]+', text), lexicon)
     relations = lexicon.words['ko']['relations']
     for cut in range(len(words) - 1, 0, -1):
-        bare = _strip(words[cut])
+        # 사이, 가까이 only end like a noun with a particle
+        bare = words[cut] if words[cut] in relations else _strip(words[cut])
         linked = cut + 1 == len(words) or bare != words[cut] or words[cut + 1] in _KO_LINKS
         relation = None if words[cut - 1] in _KO_MOST else relations.get(bare)
         if relation is None or not linked or (words[cut:] == [bare] and bare in lexicon.words['ko']['kinds']):
@@ -230,6 +275,8 @@ def _korean(text: str) -> Phrase:
             continue
         rest = [word for word in words[cut + 1:] if word not in _KO_LINKS]
         reference = replace(_korean(' '.join(words[:cut])), language='ko')
+        if not rest and relation == 'between' and _joints(reference.text, 'ko'):
+            return Phrase(text=text, language='ko', relation=relation, reference=reference)
         if not rest:                               # a destination: "파란 접시 위"
             if reference.kind in _WHOLE and relation in _SIDES:
                 return replace(reference, position=_SIDES[relation])
