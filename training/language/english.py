@@ -9,16 +9,26 @@ from training.language.english_asides import condition, purpose, remark
 from training.language.english_clauses import Clause, clause, prohibition, with_manner
 from training.language.english_phrases import destination, noun_phrase, source
 from training.language.english_verbs import inflect
+from training.language.hesitation import hesitate
 from training.language.sample import Group, Word, link, mark, say
 
 _ASKING = ('could', 'can', 'would', 'will', 'do', 'is', 'are', 'may', 'how', 'why')
 
 
 def sentence(choose: Chooser) -> list[Word]:
-    """Return a command of one or several clauses."""
+    """Return a command of one or several clauses, now and then as a telegram or with a hesitation."""
+    words = _sentence(choose)
+    if choose.chance(0.05):
+        words = [word for word in words if word.text != 'the' and (word.role or word.text not in ('a', 'an'))]
+    if choose.chance(0.035):
+        words = hesitate(choose, words)
+    return words
+
+
+def _sentence(choose: Chooser) -> list[Word]:
     kind = choose.pick(
         plain=81, noun=4, have=3.5, topic=1.7, passive=4.5, belongs=1.3, there=1.5, see=1, said=1.2,
-        gentle=1.2, gerund=2.5, instead=1.2, other=1.2,
+        gentle=1.2, gerund=2.5, instead=1.2, other=1.2, verbless=1.4,
     )
     if kind == 'noun':
         return _named(choose, [])
@@ -35,6 +45,8 @@ def sentence(choose: Chooser) -> list[Word]:
         return _passive(choose)
     if kind == 'belongs':
         return _belongs(choose)
+    if kind == 'verbless':
+        return _verbless(choose)
     if kind == 'gerund':
         made = clause(choose, form='ing', front=False)
         return say(choose.rng.choice(choose.lists['gerund_prefixes'])) + made.words + _end(choose, True)
@@ -144,6 +156,8 @@ def _passive(choose: Chooser) -> list[Word]:
         words = say(choose.word('passive_asks')) + group.all() + say('be') + done
     elif kind == 'needs':
         words = group.all() + say(choose.word('needing')) + done
+        if choose.chance(0.2):
+            words += [*say('and'), *_in_need(choose)]
     elif kind == 'wished':
         words = say(choose.word('passive_wishes')) + group.all() + done
     elif kind == 'terse':
@@ -159,6 +173,17 @@ def _passive(choose: Chooser) -> list[Word]:
         link([here.head], 'argument', action[:1])
         words += here.all()
     return with_manner(choose, words, action, False, False, '') + _end(choose, kind == 'asked')
+
+
+def _in_need(choose: Chooser) -> list[Word]:
+    """Return another thing that needs something: "the bins want *emptying*"."""
+    group = noun_phrase(choose, depth=1, post='none')
+    mark(group.words, 'target')
+    action = say(inflect(choose, choose.verb('act'), 'ing'))
+    mark(action, 'action')
+    link(action[1:], 'argument', action[:1])
+    link([group.head], 'argument', action[:1])
+    return group.all() + say(choose.word('needing')) + action
 
 
 def _other(choose: Chooser) -> list[Word]:
@@ -191,6 +216,24 @@ def _belongs(choose: Chooser) -> list[Word]:
         there = destination(choose, 'place')
         link([group.head, there.head], 'argument', [verb])
         words += (say('and') if index else []) + group.all() + before + [verb] + there.all()
+    return words + _end(choose, False)
+
+
+def _verbless(choose: Chooser) -> list[Word]:
+    """Name things and where each is to be: "i want a napkin on every plate", "darks left, whites right"."""
+    words = say(choose.word('have_prefixes')) if choose.chance(0.45) else []
+    if words[-1:] and words[-1].text in ('is', 'are', 'seen', 'see', 'leave'):      # "where is", which asks
+        words = say('i want')
+    count = choose.rng.choices((1, 2, 3), (0.3, 0.55, 0.15))[0]
+    for index in range(count):
+        group = noun_phrase(choose, depth=1, post='none', plain=0.6)
+        mark(group.words, 'target')
+        # of one thing alone a place would tell which: "i want the cup on the table"
+        motional = 'unmistakable' if count == 1 or choose.chance(0.2) else ''
+        there = destination(choose, choose.pick(place=3, move=1), motional=motional)
+        words += [Word(',', glue=True)] if index and choose.chance(0.6) else []
+        words += say('and') if index and (words[-1].text != ',' or choose.chance(0.3)) else []
+        words += group.all() + there.all()
     return words + _end(choose, False)
 
 
@@ -328,6 +371,8 @@ def _end(choose: Chooser, question: bool) -> list[Word]:
         words += [Word(',', glue=True)] if suffix.startswith(',') else []
         words += say(suffix.lstrip(', '))
         question = question or suffix.endswith('you')
+    if choose.chance(0.012):
+        words += say('for') + say(choose.word('people') if choose.chance(0.6) else f'the {choose.noun()}')
     if choose.chance(0.08):
         reason = choose.chance(0.6)
         words += _between(choose.word('reasons')) + remark(choose) if reason else purpose(choose)

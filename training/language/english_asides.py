@@ -9,7 +9,7 @@ from training.language.sample import Word, say
 
 def remark(choose: Chooser) -> list[Word]:
     """Return something said beside the command: "it is fragile", "i can't reach the shelf"."""
-    kind = choose.pick(listed=4, careful=0.8, state=2, acting=3)
+    kind = choose.pick(listed=4, careful=0.8, state=2, short=1.2, acting=3)
     if kind == 'listed':
         return say(choose.word('other_clauses'))
     if kind == 'careful':
@@ -18,6 +18,8 @@ def remark(choose: Chooser) -> list[Word]:
         verb = choose.rng.choice(('is', 'is', 'was', 'looks', 'seems', 'might be', 'is too', 'is not'))
         which = choose.rng.choice(('the', 'the', 'that', 'my'))
         return say(f'{which} {choose.noun()} {verb} {choose.word("states")}')
+    if kind == 'short':
+        return say(f'{choose.word("said_short")} {choose.word("states")} {choose.word("said_more")}')
     return say(f'{_who(choose)} {_does(choose)}')
 
 

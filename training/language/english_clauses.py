@@ -85,7 +85,7 @@ def clause(
         verb = choose.word('result')
     elif kind == 'work':    # with a tool, which is too rare among all verbs that act
         verb = choose.word('using')
-    elif order[0] == 'A' and kind != 'go' and choose.chance(0.03):
+    elif order[0] == 'A' and kind != 'go' and choose.chance(0.05):
         verb = english_noun(choose.rng)
     else:
         verb = choose.verb('move' if kind == 'place' and choose.chance(0.06) else kind)
@@ -162,7 +162,7 @@ def _arrange(
                 words += (say('and') if index else []) + group.all()
             if there and kind in ('place', 'move') and len(groups) == 1 and choose.chance(0.015):
                 words += _not_there(choose)
-            if order == ['A', 'T', 'D'] and named and len(groups) == 1 and choose.chance(0.035):
+            if order == ['A', 'T', 'D'] and named and len(groups) == 1 and choose.chance(0.06):
                 words += _likewise(choose, kind, verb, motional)
         else:
             words.append(Word(slot, glue=True))
@@ -247,7 +247,8 @@ def with_manner(
     elif place == 'mid' and (cut := _after_target(words)):
         result = words[:cut] + part + words[cut:]
     else:
-        comma = [Word(',', glue=True)] if choose.chance(0.06) else []
+        loose = part[0].text.endswith('ing') or part[0].text in ('lid', 'label', 'handle', 'one', 'both')
+        comma = [Word(',', glue=True)] if choose.chance(0.5 if loose else 0.06) else []
         result = words + comma + part
     if place != 'end' and choose.chance(0.07):
         more, groups = manner(choose, 'after', verb)
@@ -270,11 +271,13 @@ def _after_target(words: list[Word]) -> int:
 def prohibition(choose: Chooser) -> Clause:
     """Return a clause that forbids: "do not touch the knife"."""
     lead: list[Word] = []
-    kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=1.6)
-    places = kind != 'away' and choose.chance(0.1)
+    kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=1.6, no=0.8)
+    places = kind not in ('away', 'no') and choose.chance(0.14)
     verb = choose.verb('place' if places else 'avoid')
     if kind == 'avoid':
         action = say('avoid ' + inflect(choose, verb, 'ing'))
+    elif kind == 'no':
+        action = say('no ' + inflect(choose, verb, 'ing'))
     elif kind == 'away':
         action = say(choose.word('keep_away'))
     elif kind == 'must_not':
@@ -297,7 +300,7 @@ def prohibition(choose: Chooser) -> Clause:
     if kind == 'away' and action[0].text == 'please':
         lead, action = action[:1], action[1:]
         lead[0].role, lead[0].span, lead[0].avoid = '', None, False
-    count = {'avoid': 1, 'away': 0, 'must_not': 2, 'do_not': 2, 'dont': 1, 'never': 1}[kind]
+    count = {'avoid': 1, 'away': 0, 'must_not': 2, 'do_not': 2, 'dont': 1, 'never': 1, 'no': 1}[kind]
     if kind == 'away':
         count = sum(word.text in ("don't", 'do', 'not', 'hands') for word in action[:-1])
     main = action[min(count, len(action) - 1)]

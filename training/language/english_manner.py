@@ -23,6 +23,7 @@ def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], lis
             so=4,
             careful=3,
             loop=3,
+            doing=5 if place == 'after' else 0,
             tool=80 if verb in choose.lists['using'] else 5,
             grip=22 if verb in choose.lists['verbs']['take'] else 4,
             beginning=0.8,
@@ -79,7 +80,12 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
     if kind == 'careful':
         return say(f'{choose.word("careful_frames")} {choose.word("not_to")}')
     if kind == 'loop':
-        return say('while ' + choose.word('while'))
+        while_ = choose.word('while')
+        during = while_.split()[0].endswith('ing') and (place == 'front' or choose.chance(0.55))
+        return say(('while ' if during else '') + while_)
+    if kind == 'doing':
+        to = f'the {choose.noun()}' if choose.chance(0.25) else choose.word('doing_to')
+        return say(f'{choose.word("doings")} {to} {choose.word("done_so")}')
     if kind == 'grip':
         colour = f'{choose.word("colours")} ' if choose.chance(0.1) else ''
         which = rng.choice(('the', 'the', 'the', 'its', 'its', 'both', 'their', 'one', 'the two'))

@@ -220,6 +220,8 @@ def _leads(place: str, leading: list[str]) -> bool:
 def _place(
     choose: Chooser, relation: str, depth: int, post: str = 'any', described: float | None = None
 ) -> list[Word]:
+    if not relation.endswith(('in', 'into', 'inside', 'between')) and choose.chance(0.05):
+        return say(choose.rng.choice(('me', 'me', 'me', 'you', 'us', 'him', 'her', 'them', 'it')))
     key = choose.pick(nouns=5, surfaces=3, containers=3)
     if relation.endswith(('in', 'into', 'inside')):
         key = choose.pick(nouns=1, containers=5)
@@ -276,7 +278,7 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
             if choose.chance(0.3):
                 words += say('of the') + say(choose.noun('surfaces'))
     else:
-        words = say(relation) + _place(choose, relation, 0, described=0.17)
+        words = say(relation) + _place(choose, relation, 0, described=0.22)
     return _preposition_group(words, len(say(relation)), 'destination')
 
 

@@ -28,7 +28,8 @@ def targets(
         post = choose.pick(clear=5, none=5)
     liquid = {'pour': 0.7, 'take_from': 0.04}.get(kind, 0.0)
     groups = [
-        _liquid(choose) if choose.chance(liquid) else noun_phrase(choose, post=post, key=key)
+        _liquid(choose) if choose.chance(liquid) else noun_phrase(
+            choose, post=post, key=key, described=0.3 if kind == 'act' else None)
     ]
     while choose.chance(0.07) and len(groups) < 4:
         groups.append(noun_phrase(choose, post='none', plain=0.5))

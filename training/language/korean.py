@@ -5,14 +5,22 @@ from __future__ import annotations
 import itertools
 
 from training.language.chooser import Chooser
+from training.language.hesitation import hesitate
 from training.language.korean_asides import condition, remark
 from training.language.korean_clauses import CLASSES, PLACERS, TAKERS, Clause, clause, prohibition
 from training.language.korean_phrases import noun_phrase, particle
 from training.language.sample import Word, link, mark, say
 
+_TOPICAL = ('말', '있잖', '알지', '아시죠', '보이시죠')     # "컵 말이야": no particle before these
+
 
 def sentence(choose: Chooser) -> list[Word]:
-    """Return a command of one or several clauses."""
+    """Return a command of one or several clauses, now and then with a hesitation."""
+    words = _sentence(choose)
+    return hesitate(choose, words) if choose.chance(0.03) else words
+
+
+def _sentence(choose: Chooser) -> list[Word]:
     kind = choose.pick(plain=86, noun=4, where=3, there=1.5, after=3, see=1, said=1.2)
     if kind == 'noun':
         group = noun_phrase(choose)
@@ -79,6 +87,9 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
     link([group.head], 'argument', [made.verb])
     lead = say(choose.word('there_lead')) if choose.chance(0.3) else []
     after = [particle('이', group.words[-1].text)]
+    told = choose.word('said_of')
+    if kind == 'said' and told.startswith(_TOPICAL):
+        after = []
     if kind == 'there':
         after += say(choose.word('there_is'))
         after = (
@@ -87,8 +98,8 @@ def _introduced(choose: Chooser, kind: str) -> list[Word]:
             else [*after, Word(choose.rng.choice(('.', ',', '.', '')), glue=True)]
         )
     elif kind == 'said':
-        after += say(choose.word('said_of'))
-        if after[-1].text[-1] not in '까서데길':
+        after += say(told)
+        if after[-1].text[-1] not in '까서데길,':
             after.append(Word(choose.rng.choice(',..'), glue=True))
     else:
         after += say(choose.rng.choice(('보이면', '있으면', '나타나면', '보이거든')))
@@ -123,6 +134,7 @@ def _steps(choose: Chooser) -> list[Word]:
         if index == forbid_at:
             made = prohibition(choose, last=last or choose.chance(0.3))
             stopped = not made.words[-1].text.endswith('고')
+            named = named or choose.chance(0.5)
         else:
             made, kind = _next(choose, kind, last, named, stopped or first)
             stopped = last or (made.words[-1].text[-1] in '요오해줘라세' and choose.chance(0.0))
@@ -140,7 +152,18 @@ def _steps(choose: Chooser) -> list[Word]:
     link(subject, 'argument', verbs)
     for verb, following in itertools.pairwise(verbs):
         link([verb], 'action_order', [following])
+    if verbs and forbid_at != count - 1 and choose.chance(0.012):
+        words += _also(choose, verbs[-1])
     return words + _end(choose, asks)
+
+
+def _also(choose: Chooser, verb: Word) -> list[Word]:
+    """Return another thing for the last verb: "치킨 갖고 와, *무도*!"."""
+    group = noun_phrase(choose, depth=1, clauses=0.1)
+    mark(group.words, 'target')
+    link([group.head], 'argument', [verb])
+    return [Word(',', glue=True), *group.words, *[Word(each, glue=index == 0) for index, each in
+                                                  enumerate(choose.word('more_cases').split())]]
 
 
 def _opener(choose: Chooser) -> list[Word]:

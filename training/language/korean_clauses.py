@@ -115,6 +115,8 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
             group = destination(choose, kind, bare=told and choose.chance(0.05))
         link([group.head], 'argument', action[:1])
         parts.append((_not_there(choose) if slot == 'D' and choose.chance(0.012) else []) + group.all())
+    if order[0] == 'D' and choose.chance(0.12):
+        _topical(parts[0])
     if len(parts) > 1 and choose.chance(0.02):
         parts.insert(1, say(choose.word('just')))
     if order == ['T', 'D'] and len(parts) == 2 and not pronoun and choose.chance(0.03):
@@ -124,6 +126,12 @@ def _arguments(choose: Chooser, kind: str, action: list[Word], drop: bool, prono
         link([group.head], 'argument', action[:1])
         parts.insert(0, group.all())
     return parts
+
+
+def _topical(there: list[Word]) -> None:
+    """Make a destination what the clause is about: 에 -> 에는, 한테 -> 한테는."""
+    if there and not there[-1].role and there[-1].text in ('에', '한테', '에게'):
+        there[-1].text += '는'
 
 
 def _not_there(choose: Chooser) -> list[Word]:
@@ -147,7 +155,8 @@ def _likewise(choose: Chooser, kind: str, action: list[Word]) -> list[list[Word]
             thing.words[-1].text, case = '건', Word('', glue=True)
         comma = [Word(',', glue=True)] if not last and choose.chance(0.7) else []
         joint = say('그리고') if not last and choose.chance(0.15) else []
-        parts.append([*thing.words, case, *there.all(), *comma, *joint])
+        where = there.words if not last and choose.chance(0.2) else there.all()
+        parts.append([*thing.words, case, *where, *comma, *joint])
     return parts
 
 
@@ -270,7 +279,7 @@ def _with_manner(
 
 def prohibition(choose: Chooser, *, last: bool) -> Clause:
     """Return a clause that forbids: "칼은 만지지 마"."""
-    places = choose.chance(0.1)
+    places = choose.chance(0.14)
     close = not places and choose.chance(0.08)   # what takes 에, not 을: "냄비에는 손대지 마"
     verb = Verb(*choose.rng.choice(choose.lists['avoid_at'])) if close else pick_verb(
         choose, 'place' if places else 'avoid')
@@ -301,5 +310,11 @@ def prohibition(choose: Chooser, *, last: bool) -> Clause:
     if places:
         there = destination(choose, 'place')
         link([there.head], 'argument', [main])
-        words = words + there.all() if choose.chance(0.75) else there.all() + words
+        where = there.all()
+        if choose.chance(0.65):
+            words = words + where
+        else:
+            if choose.chance(0.6):
+                _topical(where)
+            words = where + words
     return Clause(words + action, main, True)

@@ -22,6 +22,7 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         negated=15,
         object=2.5,
         loop=3,
+        holding=2.5,
         tool=45 if stem in choose.lists['using'] else 6,
         double=3,
         hands=1.5,
@@ -65,6 +66,10 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
         ]
     elif kind == 'loop':
         words = say(choose.word('while'))
+    elif kind == 'holding':
+        words = say(choose.word('held_parts') if choose.chance(0.75) else choose.noun('parts'))
+        case = rng.choices(('을', '만', ''), (5, 3, 3))[0]
+        words += [*([particle(case, words[-1].text)] if case else []), *say(choose.word('held_so'))]
     elif kind == 'hands':
         words = say(choose.word('hands'))
     elif kind == 'measure':

@@ -51,7 +51,11 @@ def noun_phrase(
         words += adjectives(choose)
     core, head = _noun(choose, key)
     words += core
-    if depth == 0 and choose.chance(0.05):
+    picked = depth == 0 and key == 'nouns' and choose.chance(0.015)    # "컵라면 큰 거 하나"
+    if picked:
+        words += say(choose.word('picked'))
+        head = words[-1]
+    if depth == 0 and choose.chance(0.4 if picked else 0.05):
         words += say(choose.word('counts'))
     elif depth == 0 and choose.chance(0.012):
         words.append(Word('들', glue=True))
@@ -65,7 +69,7 @@ def noun_phrase(
 
 def _among(choose: Chooser) -> Group:
     """Return one thing picked from many: "컵 중에서 제일 큰 거"."""
-    words = _relative(choose, 1) if choose.chance(0.2) else []
+    words = _relative(choose, 1) if choose.chance(0.4) else []
     words += say(choose.word('colours') if choose.chance(0.2) else '') + say(choose.noun())
     if choose.chance(0.4):
         words.append(Word('들', glue=True))
@@ -118,6 +122,8 @@ def _noun(choose: Chooser, key: str) -> tuple[list[Word], Word]:
     elif draw < 0.43 and key != 'liquid':
         words = say(korean_noun(choose.rng) if choose.chance(0.3) else choose.noun())
         words += say(choose.word('compounded'))
+    elif draw < 0.45 and key == 'nouns':
+        words = say(choose.noun()) + say(choose.noun())
     else:
         words = say(choose.noun(key))
     return words, words[-1]
@@ -262,6 +268,8 @@ def destination(choose: Chooser, kind: str, *, bare: bool = False) -> Group:
             if moving
             else ('에', '에', '에', '에', '에', '에', '에다', '에다가', '으로' if related else '에')
         )
+        if choose.chance(0.012):
+            ending = '마다'
     last = words[-1].text
     if ending == '까지' and last == '끝':  # 끝까지 says how far, not where to
         ending = '에'
