@@ -32,7 +32,7 @@ def test_camera_plays_the_photograph_with_intrinsics_and_instruction(graph):
     info = graph.wait(lambda: next((each for each in infos if each.header == image.header), None))
     assert image.header.frame_id == 'camera_color_optical_frame'
     assert (image.width, image.height) == (info.width, info.height) == (600, 400)
-    assert info.k[0] == pytest.approx(300 / np.tan(np.radians(30))) and list(info.k[2:3]) == [300]
+    assert info.k[0] == pytest.approx(300 / np.tan(np.radians(30))) and list(info.k[2:3]) == [299.5]
     assert camera.stop(signal.SIGTERM) == 0
 
 

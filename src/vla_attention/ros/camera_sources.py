@@ -154,4 +154,5 @@ def _photograph(path: Path, modified: int) -> np.ndarray:
 def _matrix(image: np.ndarray, field_of_view: float) -> np.ndarray:
     height, width = image.shape[:2]
     focal = width / 2 / math.tan(math.radians(field_of_view) / 2)
-    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+    # pixel centres are at whole numbers, as in sensor_msgs/CameraInfo
+    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
