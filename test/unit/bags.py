@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import skimage.data
+from quick_backends import Quick
 from rosbags.highlevel import AnyReader
 
 from vla_attention.bag import messages
 from vla_attention.bag.writer import BagWriter
 from vla_attention.cli import main
-from vla_attention.grounding import AttentionMaps
 
 START = 1_700_000_000_000_000_000   # nanoseconds
 STEP = 100_000_000
@@ -20,22 +20,16 @@ DELAY = 30_000_000      # from taking a picture to recording it
 COFFEE = skimage.data.coffee()      # 600x400
 
 
-class Colours:
-    """A quick backend: the phrase is where the image is brighter than its mean."""
+class Colours(Quick):
+    """The phrase is where the image is brighter than its mean."""
 
     name = 'colours'
-    device = 'cpu'
 
-    def encode(self, phrases):
-        return tuple(phrases)
-
-    def attend(self, image, encoded):
+    def maps(self, image, count):
         grid = image[:image.shape[0] // 16 * 16, :image.shape[1] // 16 * 16].mean(axis=2)
         grid = grid.reshape(grid.shape[0] // 16, 16, -1, 16).mean(axis=(1, 3))
         bright = ((grid > grid.mean()) & (np.arange(grid.shape[1]) > 8)).astype(np.float32)
-        maps = np.repeat(bright[None], len(encoded), 0)
-        return AttentionMaps(encoded, maps, np.ones(len(encoded), np.float32),
-                             (image.shape[1], image.shape[0]))
+        return np.repeat(bright[None], count, 0)
 
 
 def header(index: int, frame: str = ''):

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from quick_backends import Quick
 
 from vla_attention.cli import bench, ground, main
 from vla_attention.cli.common import UsageError, told
 from vla_attention.cli.images import read_image, write_image
-from vla_attention.grounding import AttentionMaps
 from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import Pipeline
 from vla_attention.view.overlay import draw_overlay
@@ -18,21 +18,17 @@ from vla_attention.view.overlay import draw_overlay
 IMAGE = np.full((96, 128, 3), 120, np.uint8)
 
 
-class Columns:
-    """A quick backend: each phrase is bright in two columns of its own; a phrase with "no" is not in view."""
+class Columns(Quick):
+    """Each phrase is bright in two columns of its own; a phrase with "no" is not in view."""
 
-    name = 'columns'
-    device = 'cpu'
-
-    def encode(self, phrases):
-        return tuple(phrases)
-
-    def attend(self, image, encoded):
-        maps = np.zeros((len(encoded), 6, 8), np.float32)
-        for index in range(len(encoded)):
+    def maps(self, image, count):
+        maps = np.zeros((count, 6, 8), np.float32)
+        for index in range(count):
             maps[index, 2:5, 3 * index:3 * index + 2] = 1
-        presence = np.array([0.1 if 'no' in phrase else 0.9 for phrase in encoded], np.float32)
-        return AttentionMaps(encoded, maps, presence, image.shape[1::-1])
+        return maps
+
+    def presence(self, phrases):
+        return np.array([0.1 if 'no' in phrase else 0.9 for phrase in phrases], np.float32)
 
 
 @pytest.fixture
