@@ -11,7 +11,8 @@ import numpy as np
 from vla_attention.focus import FocusRegion, Intrinsics, find_regions, lift
 from vla_attention.focus.confidence import Confidence, load_confidence
 from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
-from vla_attention.language import Instruction, parse_instruction
+from vla_attention.grounding.reference import is_place_between
+from vla_attention.language import Instruction, parse_instruction, parse_phrase
 
 MOST_PHRASES = 32   # of one instruction: each costs time with every image, and a pool takes no more
 REGION_ROLES = ('target', 'destination', 'avoid')
@@ -137,6 +138,8 @@ class Pipeline:
         regions, confidence = [], self._confidence()
         for index, role in enumerate(roles):
             if maps.presence[index] >= self.presence_threshold:
-                regions += find_regions(maps, index, role, image=image, confidence=confidence,
-                                        max_regions=self.max_regions)
+                # a place between two things is told from what is around it by no colour
+                place = is_place_between(parse_phrase(maps.phrases[index]))
+                regions += find_regions(maps, index, role, image=None if place else image,
+                                        confidence=confidence, max_regions=self.max_regions)
         return regions

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from quick_backends import Quick
 
 from vla_attention.grounding import AttentionMaps
 from vla_attention.language import Instruction, Step
@@ -65,3 +66,24 @@ def test_what_is_not_in_view_has_no_bright_spot(query):
     assert look.attention('target', 1).max() == pytest.approx(0.05)
     assert look.attention('target', -1).max() == pytest.approx(0.9)
     assert look.attention('avoid', 0) is None and Look(query, None, ()).attention('target', 0) is None
+
+
+class Middle(Quick):
+    """Everything is in the middle of the image."""
+
+    def maps(self, image, count):
+        maps = np.zeros((count, 6, 8), np.float32)
+        maps[:, 2:4, 2:6] = 1
+        return maps
+
+
+@pytest.mark.parametrize(('phrase', 'place'), [
+    ('between the plate and the book', True), ('접시와 책 사이', True), ('on the plate', False)])
+def test_a_place_between_two_things_is_not_cut_out_by_its_colours(phrase, place):
+    image = np.full((96, 128, 3), 90, np.uint8)
+    image[40:56, 50:70] = (220, 30, 30)     # something that lies in it
+    instruction = Instruction('...', steps=(Step(action='put', target='cup', destination=phrase),))
+    pipeline = Pipeline(Middle())
+    region = pipeline.look(image, pipeline.instruct(instruction)).regions[-1]
+    assert region.role == 'destination'
+    assert (region.box == (32.0, 32.0, 96.0, 64.0)) == place
