@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from training.language.chooser import Chooser
-from training.language.sample import Word, say
+from training.language.sample import Word, gaps, say
 
 
 def hesitate(choose: Chooser, words: list[Word]) -> list[Word]:
     """Return the words with a hesitation between two phrases of them."""
-    places = [
-        index
-        for index in range(1, len(words))
-        if not words[index].glue
-        and (words[index].span is None or words[index].span is not words[index - 1].span)
-    ]
+    places = gaps(words)
     if not places:
         return words
     place = choose.rng.choice(places)

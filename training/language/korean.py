@@ -9,7 +9,7 @@ from training.language.hesitation import hesitate
 from training.language.korean_asides import condition, remark
 from training.language.korean_clauses import CLASSES, PLACERS, TAKERS, Clause, clause, prohibition
 from training.language.korean_phrases import noun_phrase, particle
-from training.language.sample import Word, link, mark, say
+from training.language.sample import Word, gaps, link, mark, say
 
 _TOPICAL = ('말', '있잖', '알지', '아시죠', '보이시죠')     # "컵 말이야": no particle before these
 
@@ -194,12 +194,7 @@ def _next(choose: Chooser, before: str, last: bool, named: bool, fresh: bool) ->
 
 def _gap(choose: Chooser, words: list[Word]) -> int:
     """Return a place between two phrases of a clause."""
-    places = [
-        index
-        for index in range(1, len(words))
-        if not words[index].glue
-        and (words[index].span is not words[index - 1].span or words[index].span is None)
-    ]
+    places = gaps(words)
     return choose.rng.choice(places) if places else 0
 
 

@@ -80,6 +80,16 @@ def mark(words: Iterable[Word], role: str, *, avoid: bool = False) -> None:
         word.avoid = word.avoid or avoid
 
 
+def gaps(words: Sequence[Word]) -> list[int]:
+    """Return the places between two phrases, by the index of the word behind each."""
+    return [
+        index
+        for index in range(1, len(words))
+        if not words[index].glue
+        and (words[index].span is not words[index - 1].span or words[index].span is None)
+    ]
+
+
 def link(words: Iterable[Word], head: str, targets: Sequence[Word]) -> None:
     """Let each word attend to the targets (a word never links to itself)."""
     for word in words:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from vla_attention.grounding.attention_maps import AttentionMaps
-from vla_attention.grounding.between import places_between
+from vla_attention.grounding.between import resolve_between
 from vla_attention.grounding.colour import colour_evidence
 from vla_attention.grounding.phrase_tree import NOTHING, PLACE, Node, PhraseTree
 from vla_attention.grounding.reference import is_place_between
@@ -153,10 +152,7 @@ class _Assembly:
     def _between(self, phrase: Phrase, answers: list[_Answer]) -> _Answer:
         """Return the places between the things of two answers; they are as surely there as the less sure."""
         found = [np.column_stack([answer.boxes[:, :4], answer.parts.score]) for answer in answers]
-        boxes = np.concatenate([_NO_BOXES, *(places_between(first, second)
-                                             for first, second in pairwise(found))])
-        boxes[:, :4] = boxes[:, :4].clip(0, (*self.size, *self.size))
-        parts = resolve_parts(replace(phrase, relation='', reference=None), boxes, image_size=self.size)
+        boxes, parts = resolve_between(phrase, found, self.size)
         presence = min((answer.presence for answer in answers), default=0.0) if len(boxes) else 0.0
         return _Answer(boxes, parts, presence)
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
+
+from vla_attention.grounding.resolve import Resolution, resolve_parts
+from vla_attention.language import Phrase
 
 _MOST = 3           # boxes of each thing that are taken into account
 _LEAST = 0.25       # sides of a place, as a share of the things' own mean side: things that touch leave none
@@ -22,6 +29,20 @@ def places_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     places = [_place(one, other) for one in first for other in second]
     found = np.array(places, np.float32).reshape(-1, 5)
     return found[np.argsort(-found[:, 4], kind='stable')]
+
+
+def resolve_between(phrase: Phrase, things: Sequence[np.ndarray],
+                    image_size: tuple[int, int]) -> tuple[np.ndarray, Resolution]:
+    """Return the places that "between the plate and the book" may mean, and how well each is meant.
+
+    :param things: (N, 5) x0, y0, x1, y1 and score of where each thing may be, in the phrase's order.
+    :param image_size: (width, height) in pixels, which places do not leave.
+    :return: (K, 5) float32 places, none for fewer than two things; their parts.
+    """
+    places = np.concatenate([np.zeros((0, 5), np.float32), *(
+        places_between(first, second) for first, second in pairwise(things))])
+    places[:, :4] = places[:, :4].clip(0, (*image_size, *image_size))
+    return places, resolve_parts(replace(phrase, relation='', reference=None), places, image_size=image_size)
 
 
 def _place(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
 import torch
 
-from vla_attention.grounding.between import places_between
+from vla_attention.grounding.between import resolve_between
 from vla_attention.grounding.colour import colour_evidence
 from vla_attention.grounding.embedded_model import EmbeddedModel, Sight
 from vla_attention.grounding.outline import outline
@@ -115,12 +114,9 @@ class Scene:
     def between(self, phrase: Phrase) -> Answer:
         """Find the place between two things; it is as surely there as the less sure of them."""
         answers = [self.look_for(reference) for reference in references_of(phrase)]
-        boxes = np.concatenate([places_between(first.boxes, second.boxes)
-                                for first, second in pairwise(answers)])
+        boxes, parts = resolve_between(phrase, [answer.boxes for answer in answers],
+                                       (self.image.shape[1], self.image.shape[0]))
         presence = min(answer.presence for answer in answers) if len(boxes) else 0.0
-        boxes[:, :4] = boxes[:, :4].clip(0, (*self.image.shape[1::-1], *self.image.shape[1::-1]))
-        parts = resolve_parts(replace(phrase, relation='', reference=None), boxes,
-                              image_size=(self.image.shape[1], self.image.shape[0]))
         boxes = np.column_stack([boxes[:, :4], parts.score])[np.argsort(-parts.score)[:MOST_BOXES]]
         share = boxes[:, 4] / max(float(boxes[:, 4].max(initial=0)), 1e-6)
         mask: np.ndarray = np.zeros(self.fine[::-1], np.float32)
