@@ -118,7 +118,8 @@ def test_each_node_is_an_entry_point():
 
 
 @pytest.mark.parametrize('name', ['resource/vla_attention', 'config/attention.yaml', 'config/attention.rviz',
-                                  'config/fastdds.xml', 'README.md', 'CHANGELOG.rst', 'CONTRIBUTING.md'])
+                                  'config/fastdds.xml', 'README.md', 'README.ko.md', 'CHANGELOG.rst',
+                                  'CONTRIBUTING.md'])
 def test_file_exists(name):
     assert (ROOT / name).is_file()
 
