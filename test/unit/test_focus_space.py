@@ -16,6 +16,7 @@ from vla_attention.focus.depth import edges
 from vla_attention.focus.intrinsics import lens_shift
 from vla_attention.focus.plane import fit_plane
 from vla_attention.focus.pose import quaternion, rotation, turned_like
+from vla_attention.grounding.between import places_between
 
 FOCAL = 615.0
 CAMERA = Intrinsics(FOCAL, FOCAL, 319.5, 239.5)
@@ -103,6 +104,23 @@ def test_a_sheet_on_the_table_is_flat():
     _, region = lifted([sheet], grow=0)
     assert region.center is not None and region.size[2] < 0.012
     np.testing.assert_allclose(region.size[:2], [0.2, 0.14], rtol=0.1)
+
+
+def test_a_place_between_two_things_is_the_table_there():
+    things = [Thing('box', np.array([x, 0.02, 0.04]), np.array([0.08, 0.08, 0.08])) for x in (-0.13, 0.13)]
+    scene = render(tuple(things), EYE, FOCAL)
+    boxes = np.array([[*region_of(scene, index).box, 0.9] for index in (0, 1)], float)
+    x0, y0, x1, y1 = (float(round(value)) for value in places_between(boxes[:1], boxes[1:])[0, :4])
+    mask = np.zeros(scene.depth.shape, np.uint8)
+    mask[int(y0):int(y1), int(x0):int(x1)] = 255
+    middle = (x0 + x1) / 2, (y0 + y1) / 2
+    place = FocusRegion('destination', 'between the boxes', 0.9, (x0, y0, x1, y1), middle, mask)
+    place = lift(place, d435(scene.depth, np.random.default_rng(1)), CAMERA)
+    along, up = scene.axes(0)[:, 0], scene.axes(0)[:, 2]
+    from_middle = place.center - (scene.center(0) + scene.center(1)) / 2
+    assert abs(from_middle @ up + 0.04) < 0.005 and abs(from_middle @ along) < 0.01
+    assert place.size[2] < 0.01
+    np.testing.assert_allclose(abs(rotation(approach_pose(place).orientation)[:, 2] @ up), 1, atol=2e-3)
 
 
 def test_colours_come_with_points():
