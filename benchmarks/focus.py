@@ -28,6 +28,7 @@ FEWEST = 300        # visible pixels of a thing that is measured
 VISIBLE = 0.7       # share of a thing that is seen, of those measured: what is hidden cannot be measured
 MATCHED = 0.3       # a region that overlaps a thing by less is not of it
 PRESENT = 0.5       # presence below which the pipeline gives no region
+ASLANT, FROM_ABOVE = (30, 70), (72, 89)     # degrees between table and line of sight
 SQUARE = 1.15       # a footprint whose sides differ by less has no longer side
 
 
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure, and return rows for the table."""
     rng = np.random.default_rng(options.seed)
     rows = _rows('ray-cast', tabletop_sights(options.scenes, options.seed), rng)
+    rows += _rows('from above', tabletop_sights(options.scenes, options.seed, FROM_ABOVE), rng)
     if options.generated:
         rows += _rows('generated', generated_sights(options.generated, options.seed), rng)
     rows.append(two_regions(options.seed))
@@ -72,8 +74,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 # ---- scenes
 
 
-def tabletop(seed: int, count: int = 4) -> Tabletop:
-    """Make a table with boxes, cylinders and balls, seen from 0.55 to 0.95 m at 30 to 70 degrees."""
+def tabletop(seed: int, count: int = 4, view: tuple[float, float] = ASLANT) -> Tabletop:
+    """Make a table with boxes, cylinders and balls, seen from 0.55 to 0.95 m.
+
+    :param view: least and most angle between the table and the line of sight, in degrees.
+    """
     rng = np.random.default_rng(seed)
     things: list[Thing] = []
     while len(things) < count:
@@ -89,16 +94,16 @@ def tabletop(seed: int, count: int = 4) -> Tabletop:
                (np.linalg.norm(size[:2]) + np.linalg.norm(other.size[:2])) / 2 + 0.005 for other in things):
             things.append(Thing(shape, center, size, rng.uniform(-np.pi, np.pi)))
     distance, azimuth = rng.uniform(0.55, 0.95), rng.uniform(-np.pi, np.pi)
-    elevation = np.radians(rng.uniform(30, 70))
+    elevation = np.radians(rng.uniform(*view))
     eye = distance * np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth),
                                np.sin(elevation)])
     return render(tuple(things), eye)
 
 
-def tabletop_sights(count: int, seed: int) -> Iterator[Sight]:
+def tabletop_sights(count: int, seed: int, view: tuple[float, float] = ASLANT) -> Iterator[Sight]:
     """Yield every thing of ray-cast scenes that is seen whole enough."""
     for number in range(seed, seed + count):
-        scene = tabletop(number)
+        scene = tabletop(number, view=view)
         height, width = scene.depth.shape
         depth = d435(scene.depth, np.random.default_rng(number), scene.focal)
         intrinsics = Intrinsics(scene.focal, scene.focal, (width - 1) / 2, (height - 1) / 2)

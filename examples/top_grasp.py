@@ -56,11 +56,11 @@ class TopGrasp(Node):
         opening, depth, thickness, approach, keep_out = (self.get_parameter(name).value for name in SETTINGS)
         center, axes = matrix(pose.pose)            # y across the shorter side, z down into the thing
         boxes = [(each, *matrix(each.bbox.center)) for each in regions.detections]
-        width = min(boxes, key=lambda box: float(np.linalg.norm(box[1] - center)))[0].bbox.size.y
-        if width > opening:
-            return self._refuse(f'{width * 1e3:.0f} mm are wider than the hand opens, {opening * 1e3:.0f} mm')
-        top, bottom = np.quantile((points - center) @ axes[:, 2], (0.02, 0.98))
-        tips = center + (top + min(depth, (bottom - top) / 2)) * axes[:, 2]
+        own = min(boxes, key=lambda box: float(np.linalg.norm(box[1] - center)))[0].bbox.size
+        if own.y > opening:
+            return self._refuse(f'{own.y * 1e3:.0f} mm are wider than the hand opens, {opening * 1e3:.0f} mm')
+        top = np.quantile((points - center) @ axes[:, 2], 0.02)     # the bottom may be hidden: the box's
+        tips = center + (top + min(depth, (own.z / 2 - top) / 2)) * axes[:, 2]
         # where the two fingers pass on their way down, and the thing itself on its way up
         way, side = np.meshgrid(np.linspace(-approach, 0, 16), (-1, 1))
         fingers = tips + np.outer(side, axes[:, 1]) * (opening + thickness) / 2 + np.outer(way, axes[:, 2])
@@ -75,7 +75,7 @@ class TopGrasp(Node):
         place.x, place.y, place.z = (float(value) for value in tips)
         turn.x, turn.y, turn.z, turn.w = (float(value) for value in quaternion(axes))
         self._grasp.publish(grasp)
-        return self._width.publish(Float32(data=width))
+        return self._width.publish(Float32(data=own.y))
 
     def _refuse(self, reason: str) -> None:
         self.get_logger().warning(reason, throttle_duration_sec=5.0)

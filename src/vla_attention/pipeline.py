@@ -41,21 +41,25 @@ class Query:
         """
         if role == 'avoid' or step < 0:
             return self.indices(role)
-        named = [getattr(each, role) for each in self.instruction.steps if not each.avoid]
+        # counted as the parse gives them, those of what is to be avoided among them
+        named = ['' if each.avoid else getattr(each, role) for each in self.instruction.steps]
         chosen = next((phrase for phrase in (*named[step:], *reversed(named[:step])) if phrase), None)
         return [index for index in self.indices(role) if self.phrases[index] == chosen]
 
 
 @dataclass(frozen=True)
 class Look:
-    """The answer for one image: maps over the phrases of the query, and regions, best first within a role."""
+    """The answer for one image: maps over the phrases of the query, and regions.
+
+    Regions come as the phrases do: by role, in the order of execution, and of each phrase the best first.
+    """
 
     query: Query
     maps: AttentionMaps | None      # None when the query has no phrase
     regions: tuple[FocusRegion, ...]
 
     def of(self, role: str) -> list[FocusRegion]:
-        """Return the regions of one role, best first."""
+        """Return the regions of one role: phrases in the order of execution, of each the best first."""
         return [region for region in self.regions if region.role == role]
 
     def attention(self, role: str, step: int) -> np.ndarray | None:

@@ -121,10 +121,7 @@ def read_rgb(message: Any) -> np.ndarray:
     pixels = read_array(message)
     encoding = COLOUR_ALIASES.get(message.encoding, message.encoding)
     if encoding.startswith('bayer_'):
-        if pixels.shape[0] < 2 or pixels.shape[1] < 2:
-            raise ImageError(f'width x height is {message.width}x{message.height}; '
-                             f'{encoding} needs 2x2 at least')
-        return cv2.cvtColor(_eight_bit(pixels), BAYER[encoding[6:10]])
+        return _from_mosaic(_eight_bit(pixels), encoding)
     if encoding in YUV422:
         return cv2.cvtColor(np.ascontiguousarray(pixels), YUV422[encoding])
     if encoding in YUV420:
@@ -201,6 +198,13 @@ def _pixel_type(encoding: str) -> tuple[np.dtype, int]:
     raise ImageError(f'encoding is {encoding[:40]!r}; this encoding is not known')
 
 
+def _from_mosaic(pixels: np.ndarray, encoding: str) -> np.ndarray:
+    height, width = pixels.shape
+    if height < 2 or width < 2:
+        raise ImageError(f'width x height is {width}x{height}; {encoding} needs 2x2 at least')
+    return cv2.cvtColor(pixels, BAYER[encoding[6:10]])
+
+
 def _eight_bit(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint16:
         return (pixels >> 8).astype(np.uint8)
@@ -212,15 +216,21 @@ def _read_compressed(message: CompressedPicture) -> np.ndarray:
     if not data.size:
         raise ImageError(f'data has 0 bytes; format is {message.format[:40]!r}')
     _refuse_what_is_too_large(data)
+    # image_transport packs a Bayer mosaic as it is, as a grey picture
+    pattern = re.match('bayer_(rggb|bggr|gbrg|grbg)(8|16) *;', message.format)
+    # nor does it turn what was taken on edge, and depth and camera_info are of the pixels as they lie
+    flags = (cv2.IMREAD_GRAYSCALE if pattern else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        pixels = cv2.imdecode(data, flags)
     except cv2.error as error:
         raise ImageError(f'data ({data.size} bytes, format {message.format[:40]!r}) is no picture '
                          f'that OpenCV reads: {error.err}') from error
     if pixels is None:
         raise ImageError(f'data ({data.size} bytes, format {message.format[:40]!r}) is no picture '
                          'that OpenCV reads')
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    if pattern is None:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return _from_mosaic(pixels, message.format.partition(';')[0].strip())
 
 
 def _refuse_what_is_too_large(data: np.ndarray) -> None:

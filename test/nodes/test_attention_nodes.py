@@ -168,6 +168,26 @@ def test_ground_says_why_there_is_no_answer(stack):
     assert set_parameter(graph, 'attention_node', 'image_timeout', 3.0).taken
 
 
+def test_ground_goes_by_an_image_that_cannot_be_looked_at(stack):
+    graph = stack.graph
+    stack.say('빨간 컵을 집어줘')
+    stack.found()
+    assert set_parameter(graph, 'attention_node', 'ground_timeout', 60.0).taken
+    client = graph.node.create_client(Trigger, 'ground')
+    graph.wait(client.service_is_ready)
+    asked = client.call_async(Trigger.Request())
+
+    def failed():
+        stack.send(np.zeros((16, 16, 3), np.uint8))
+        graph.spin(0.1)
+        return 'at least 32 pixels' in stack.complaint('attention_node')
+    graph.wait(failed)
+    assert not asked.done()
+    graph.wait(lambda: stack.send() and graph.spin(0.1) is None and asked.done(), 60.0)
+    assert asked.result().success
+    assert set_parameter(graph, 'attention_node', 'ground_timeout', 5.0).taken
+
+
 @pytest.mark.parametrize('name, value, said', [
     ('presence_threshold', 1.5, ('presence_threshold', '1.5')), ('max_regions', 0, ('max_regions', '0')),
     ('image_transport', 'theora', ('image_transport', 'theora', 'raw, compressed')),
@@ -198,12 +218,15 @@ def test_lifecycle_and_compressed_images(stack):
     assert set_parameter(graph, 'attention_node', 'image_transport', 'compressed').taken
     assert graph.transition('attention_node', 4)      # deactivate
     assert graph.call(GetState, 'attention_node/get_state').current_state.label == 'inactive'
+    assert not graph.transition('attention_node', 4, 60.0)    # refused, and answered
+    graph.wait(lambda: 'deactivate was asked for and is refused' in stack.complaint('attention_node'))
     graph.spin(0.5)
     stack.regions.clear()
     stack.send()
     graph.spin(0.5)
     assert not stack.regions                           # inactive: silent
     assert graph.transition('attention_node', 2)      # cleanup
+    assert graph.call(Trigger, 'ground', seconds=60.0).message == 'the node is unconfigured, not active'
     assert graph.transition('attention_node', 1)      # configure
     assert graph.transition('attention_node', 3)      # activate; the parse is kept for it
     publisher = graph.node.create_publisher(CompressedImage, 'image/compressed', 1)

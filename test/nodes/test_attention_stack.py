@@ -1,9 +1,20 @@
 """All nodes in one process: the same topics as of separate nodes, handed over without the middleware."""
 
+import threading
+import time
+
 import numpy as np
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from stack import Stack
+from std_msgs.msg import String
 from vision_msgs.msg import Classification, Detection2DArray
+
+from vla_attention.ros import qos
+from vla_attention.ros.overlay_node import OverlayNode
+from vla_attention.ros.topics import Input, Topics
 
 NODES = ('instruction_node', 'attention_node', 'focus_node', 'moments_node', 'overlay_node')
 
@@ -29,3 +40,41 @@ def test_the_stack_answers_as_separate_nodes_do(graph):
     graph.wait(lambda: 'others publish /focus/regions too' in process.log)
     assert process.stop() == 0 and 'Traceback' not in process.log
     assert np.frombuffer(overlay.data, np.uint8).any()
+
+
+def test_what_others_keep_for_late_subscribers_reaches_each_node_of_the_stack():
+    context = Context()
+    rclpy.init(context=context, domain_id=39)
+    node = rclpy.create_node('tester', context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    node.create_publisher(String, 'parsed', qos.latched()).publish(String(data='kept'))
+    topics = Topics(shared=True)
+    for _ in range(2):      # the second one finds that the first has a subscription already
+        got = []
+        topics.subscribe(Input(node, String, 'parsed', got.append, qos.latched(), print))
+        end = time.monotonic() + 20
+        while not got and time.monotonic() < end:
+            executor.spin_once(timeout_sec=0.1)
+        assert [message.data for message in got] == ['kept']
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_the_overlay_may_be_closed_while_results_come():
+    context = Context()
+    rclpy.init(context=context, domain_id=39)
+    node = OverlayNode(topics=Topics(shared=True), context=context)
+    node.start()
+    with node._callback_lock:       # one is on its way, in another node's thread
+        node._parts[1, 0] = {}
+        closing = threading.Thread(target=node.deactivate)
+        closing.start()
+        closing.join(0.1)
+        assert node._parts
+    closing.join()
+    assert not node._parts
+    node.close()
+    node.destroy_node()
+    rclpy.shutdown(context=context)

@@ -2,12 +2,16 @@
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import rclpy
 from lifecycle_msgs.msg import Transition
+from rclpy.context import Context
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -18,6 +22,7 @@ from vision_msgs.msg import Detection2DArray
 from vla_attention.focus import FocusRegion
 from vla_attention.ros.detections import draw_labels, write_regions
 from vla_attention.ros.messages import read_rgb, write_image
+from vla_attention.ros.scene_camera import SceneCamera
 
 
 def test_camera_plays_the_photograph_with_intrinsics_and_instruction(graph):
@@ -45,7 +50,8 @@ class Parser:
         self._parsed = graph.node.create_publisher(String, 'instruction/parsed', latched)
 
     def work_with(self, text, *, initial=False):
-        self._parsed.publish(String(data=json.dumps({'text': text, 'initial': initial})))
+        parse = {'text': text, **({'initial': True} if initial else {})}   # as of any parser
+        self._parsed.publish(String(data=json.dumps(parse)))
 
 
 def test_camera_says_its_instruction_to_who_comes_late_until_somebody_else_says_another(graph, tmp_path):
@@ -73,6 +79,27 @@ def test_camera_says_its_instruction_to_who_comes_late_until_somebody_else_says_
     graph.wait(lambda: people.get_subscription_count() == 4)
     graph.spin(2.0)
     assert not latest
+
+
+def test_camera_says_that_its_clock_stands_still(tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / '1.png'), picture(64, 48))
+    context = Context()
+    rclpy.init(context=context, domain_id=39)
+    camera = SceneCamera(context=context, parameter_overrides=[
+        Parameter('source', value=str(tmp_path / '1.png')), Parameter('use_sim_time', value=True)])
+    camera.start()
+    camera.tick()
+    assert camera.health.status().message == 'working'
+    later = time.monotonic() + 3.1
+    monkeypatch.setattr(time, 'monotonic', lambda: later)
+    camera.tick()
+    assert 'does /clock stand still' in camera.health.status().message
+    camera._play()
+    camera.tick()
+    assert camera.health.status().message == 'working'
+    camera.close()
+    camera.destroy_node()
+    rclpy.shutdown(context=context)
 
 
 def test_camera_plays_a_folder_with_two_sizes_over_and_over(graph, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import rclpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -18,6 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from stack import Stack, picture
 from std_msgs.msg import Header, String
+from std_srvs.srv import Trigger
 from vision_msgs.msg import Classification
 
 from vla_attention.ros import image_node
@@ -98,6 +100,14 @@ def test_instruction_text_is_only_ever_data(parser_node, text):
     assert parser_node.health.counted('refused') + len(parser_node.told) == before + 1
     if parser_node.told:
         json.dumps(parser_node.told[-1].to_dict())
+
+
+def test_a_node_that_is_activated_again_goes_on_with_its_instruction(parser_node):
+    parser_node._read(String(data='pick up the cup'))
+    parser_node.trigger_deactivate()
+    parser_node.trigger_activate()
+    assert parser_node.health.missing('instruction') == ''
+    assert parser_node.told[-1].text == 'pick up the cup'
 
 
 @pytest.fixture(scope='module')
@@ -269,6 +279,7 @@ def test_a_late_subscriber_gets_the_parse_although_instruction_node_was_killed(s
         return {bytes(each.endpoint_gid) for each in infos}
     before = listeners()
     assert parser.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert all(graph.transition('attention_node', number) for number in (4, 2, 1, 3))   # off, and on again
     restarted = graph.start('instruction_node', initial_instruction='숟가락을 집어줘')
     late = graph.collect(String, 'instruction/parsed', latched=True)
     graph.wait(lambda: late and json.loads(late[-1].data)['text'] == '파란 상자를 빨간 컵 옆에 놓아줘')
@@ -339,7 +350,14 @@ def test_missing_weights_are_named_and_configure_can_be_tried_again(graph, tmp_p
     assert graph.call(SetParameters, 'attention_node/set_parameters', request).results[0].successful
     assert graph.transition('attention_node', 1, 60.0)
     graph.wait(lambda: stack.state('attention_node') == 'inactive')
-    assert 'cannot configure' not in stack.complaint('attention_node')
+    graph.wait(lambda: stack.complaint('attention_node') == 'inactive: not at work')
+    assert graph.transition('attention_node', Transition.TRANSITION_ACTIVATE)
+    client = graph.node.create_client(Trigger, 'ground')
+    graph.wait(client.service_is_ready)
+    asked = client.call_async(Trigger.Request())
+    assert graph.transition('attention_node', Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    graph.wait(asked.done, 60.0)        # also where it was on its way when the node shut down
+    graph.wait(lambda: stack.complaint('attention_node') == 'finalized: not at work')
 
 
 def test_the_nodes_open_no_socket_of_their_own(graph, tmp_path, monkeypatch):

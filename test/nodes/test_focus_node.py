@@ -101,6 +101,22 @@ def test_markers_show_boxes_labels_and_the_way(bench):
     assert len(kinds['arrow'].points) == 2
 
 
+def test_markers_are_taken_away_where_no_more_answers_come(graph):
+    bench = Bench(graph, ('focus/markers',), depth_timeout=0.5)
+
+    def taken_away():
+        messages = bench.messages()
+        del messages['depth']
+        bench.send(messages)
+        graph.spin(0.1)
+        return bench.got['focus/markers'] and len(bench.got['focus/markers'][-1].markers) == 1
+    assert len(bench.answer('focus/markers')[0].markers) > 1
+    graph.wait(taken_away)
+    assert len(bench.answer('focus/markers')[0].markers) > 1
+    assert graph.transition('focus_node', 4)        # deactivate
+    graph.wait(lambda: len(bench.got['focus/markers'][-1].markers) == 1)
+
+
 def test_nothing_in_view_is_said_too(bench):
     def empty(messages):
         messages['focus/regions'].detections = []
@@ -287,6 +303,11 @@ def test_nothing_is_taken_while_nobody_takes_what_comes_of_it(graph):
     assert not graph.node.count_subscribers('depth')
     taken = graph.node.create_subscription(PointCloud2, 'focus/target/points', print, 1)
     graph.wait(lambda: graph.node.count_subscribers('depth'))
+    graph.wait(lambda: stack.status('focus_node')['watched'] == 'yes')
+    assert graph.transition('focus_node', 4)
+    graph.wait(lambda: stack.status('focus_node')['watched'].startswith('no'))
+    assert graph.transition('focus_node', 3)
+    graph.wait(lambda: graph.node.count_subscribers('depth'))
     graph.node.destroy_subscription(taken)
     graph.wait(lambda: not graph.node.count_subscribers('depth'))
 
@@ -319,12 +340,15 @@ def test_what_camera_info_may_say_as_well(bench, change):
     np.testing.assert_allclose([center.x, center.y, center.z], bench.scene.center(1), atol=0.012)
 
 
-@pytest.mark.parametrize('rectified', [False, True])
-def test_a_lens_that_bends_is_told_unless_that_is_done(graph, rectified):
+@pytest.mark.parametrize(('d', 'rectified', 'said'), [
+    ([-0.3, 0.1, 0.0, 0.0, 0.0], False, '3-D takes that into account'),
+    ([-0.3, 0.1, 0.0, 0.0, 0.0], True, ''),
+    ([0.1] * 3, False, 'd is [0.1, 0.1, 0.1]')], ids=['raw', 'rectified', 'unreadable'])
+def test_a_lens_that_bends_is_told_unless_that_is_done(graph, d, rectified, said):
     bench = Bench(graph, rectified=rectified)
 
     def bent(messages):
-        messages['camera_info'].d = [-0.3, 0.1, 0.0, 0.0, 0.0]
+        messages['camera_info'].d = d
         messages['camera_info'].distortion_model = 'plumb_bob'
     bench.answer('focus/regions_3d', bent)
-    assert ('image and depth must be rectified' in bench.process.log) is not rectified
+    assert said in bench.process.log and ('the lens' in bench.process.log) is bool(said)

@@ -82,6 +82,28 @@ def test_stamps_of_another_clock_are_no_latency(node):
     assert node.status().level == OK and 'use_sim_time' in values(node)['latency']
 
 
+def test_a_node_that_is_not_active_says_so_and_is_not_late(node, clock):
+    node.latency_limit = lambda: 0.2
+    node.done(1.0)
+    node.came('image')
+    assert node.status().level == WARN
+    node.state = 'inactive'
+    assert (node.status().level, node.status().message) == (OK, 'inactive: not at work')
+
+
+def test_of_a_configuration_that_is_gone_only_what_went_wrong_is_told(node):
+    node.came('image')
+    node.hardware_id = 'remote on http://pool'
+    node.fact('answered by', 'the pool')
+    node.problem('image', '/image: encoding is rgb9')
+    node.standing('backend', 'the pool is away')
+    node.standing('transition', 'cannot configure: no weights', ERROR)
+    node.forget()
+    assert 'the pool is away' not in node.status().message and 'no weights' in node.status().message
+    assert 'answered by' not in values(node) and node.status().hardware_id == ''
+    assert values(node)['last problem'] == '/image: encoding is rgb9'
+
+
 def test_the_fingerprint_of_weights_tells_files_apart(tmp_path):
     file = tmp_path / 'a.safetensors'
     file.write_bytes(b'one')

@@ -47,6 +47,8 @@ def test_the_stack_goes_on_while_the_pool_is_away_and_back_to_it_afterwards(shar
         assert regions.detections[0].results[0].hypothesis.class_id == '접시'
         assert restarted.attended[-1] == ('접시',)
     assert 'the pool is away' in node.log and 'the backend answers again' in node.log
+    assert shared_graph.transition('attention_node', 4) and shared_graph.transition('attention_node', 2)
+    shared_graph.wait(lambda: 'answered by' not in stack.status('attention_node'))     # of the next backend
 
 
 def test_a_node_without_a_url_says_what_to_set(shared_graph):

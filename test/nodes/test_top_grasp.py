@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,13 @@ def test_the_hand_comes_down_over_the_shorter_side(planner):
     np.testing.assert_allclose(np.abs(axes[:, 1]), [0, 1, 0], atol=1e-6)
     np.testing.assert_allclose([place.x, place.y, place.z], [0, 0, 0.64], atol=0.004)   # 4 cm below the top
     assert got['grasp/refused'] == []
+
+
+def test_a_thing_of_which_the_top_alone_is_seen_is_not_grasped_above_it(planner):
+    lid = CUP.points.copy()
+    lid[:, 2] = 0.60
+    place = planner('grasp', replace(CUP, points=lid))['grasp'][-1].pose.position
+    assert place.z == pytest.approx(0.64, abs=0.004)
 
 
 def test_what_is_to_be_avoided_is_kept_out_of(planner):

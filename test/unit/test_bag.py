@@ -103,6 +103,19 @@ def test_a_binned_camera_is_that_of_the_image(quick, capsys, tmp_path):
     assert lines[0]['in space'] == 1
 
 
+def test_the_lens_of_a_raw_image_is_taken_into_account(quick, capsys, caplog, tmp_path):
+    places = []
+    for d in ([], [-0.4, 0.0, 0.0, 0.0, 0.0], [0.4] * 3):
+        source = record(tmp_path / 'in.mcap', frames=1, depth=True, d=np.array(d))
+        run(capsys, source, tmp_path / 'out.mcap', '--instruction', 'cup', '--overwrite')
+        place = read(tmp_path / 'out.mcap')['/focus/regions_3d'][0][1].detections[0].bbox.center.position
+        places.append(np.array([place.x, place.y, place.z]))
+    straight, bent, unreadable = places
+    assert np.linalg.norm(bent[:2]) > np.linalg.norm(straight[:2]) + 1e-4     # a barrel lens draws inwards
+    np.testing.assert_array_equal(unreadable, straight)
+    assert '/camera/color/camera_info: d is [0.4, 0.4, 0.4]' in caplog.text
+
+
 def test_what_late_subscribers_get_too_is_so_after_merging(quick, capsys, tmp_path):
     with BagWriter(tmp_path / 'in.mcap', {}) as writer:
         writer.write('/tf_static', messages.make(messages.STRING, data='stands for it'), START, LATCHED)

@@ -79,6 +79,21 @@ def test_things_of_their_own_motion_and_their_maps(scene):
     assert follower.carry(grid, 'target', 'another') is grid
 
 
+def test_the_box_of_a_long_thing_that_turns_holds_it(scene):
+    image, mask, _ = _draw(scene, 320, 240)
+    mask[:] = 0
+    mask[232:248, 240:400] = 255
+    image[mask > 0] = cv2.resize(scene[1], (160, 16)).reshape(-1, 3)
+    follower = Follower(image, [_region(mask, (240.0, 232.0, 400.0, 248.0))])
+    for angle in (4, 8, 12):
+        turn = cv2.getRotationMatrix2D((319.5, 239.5), angle, 1)
+        later = cv2.warpAffine(image, turn, (640, 480), borderMode=cv2.BORDER_REFLECT)
+        (moved,) = follower.move(later)
+    left, top, width, height = cv2.boundingRect(cv2.warpAffine(mask, turn, (640, 480)))
+    assert height > 40
+    assert moved.box == pytest.approx((left, top, left + width, top + height), abs=2)
+
+
 def test_what_is_hidden_gone_or_cut_is_lost(scene):
     image, mask, box = _draw(scene, 320, 240)
     follower = Follower(image, [_region(mask, box)])

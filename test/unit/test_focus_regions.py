@@ -213,6 +213,28 @@ def test_a_number_outlives_a_frame_out_of_order():
     assert len(set(tracks)) == 1
 
 
+def test_the_best_region_of_a_phrase_comes_first_by_the_scores_that_go_out():
+    tracker = Tracker(0.5)
+    tracker.update([seen(100, 100, score=0.9), seen(400, 100, score=0.2)], 0.0)
+    knife = seen(300, 300, 'avoid', 'knife', score=1.0)
+    answer = tracker.update([seen(400, 100, score=0.6), seen(100, 100, score=0.5), knife], 0.1)
+    assert [region.point[0] for region in answer] == [100, 400, 300]
+    assert [region.score for region in answer] == pytest.approx([0.7, 0.4, 1.0])
+
+
+@pytest.mark.parametrize('part', [0.2, 0.7])
+def test_the_mask_of_a_box_between_pixels_keeps_its_size_and_place(part):
+    low, high = 100 + part, 120 + part
+    middles = np.arange(WIDTH) + 0.5
+    inside = (middles >= low) & (middles < high)
+    mask = (inside[:HEIGHT, None] & inside) * np.uint8(255)
+    region = FocusRegion('target', 'cup', 0.8, (low,) * 2 + (high,) * 2, (110.5, 110.5), mask)
+    tracker = Tracker(0.5)
+    for frame in range(3):
+        answer, = tracker.update([region], frame / 10)
+    np.testing.assert_array_equal(answer.mask, mask)
+
+
 def test_without_smoothing_regions_come_as_they_are():
     tracker = Tracker(0.0)
     for frame in range(5):

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks._tabletop import Thing, d435, render
 from vla_attention.focus import FocusRegion, Intrinsics, approach_pose, decode_depth, lift
 from vla_attention.focus.depth import edges
-from vla_attention.focus.intrinsics import lens_shift
+from vla_attention.focus.intrinsics import Camera, Lens, LensError, is_rectified
 from vla_attention.focus.plane import fit_plane
-from vla_attention.focus.pose import quaternion, rotation, turned_like
+from vla_attention.focus.pose import SteadyAxes, quaternion, rotation
 from vla_attention.grounding.between import places_between
 
 FOCAL = 615.0
@@ -99,6 +100,24 @@ def test_a_block_on_a_block_does_not_reach_the_table_and_nothing_in_the_air_does
     assert np.linalg.norm(region.center - scene.center(0)) < 0.012
 
 
+@pytest.mark.parametrize('eye', [(0.0, -0.15, 0.75), (0.04, -0.02, 0.7)], ids=['steep', 'straight above'])
+@pytest.mark.parametrize('shape, size', [('box', (0.14, 0.1, 0.11)), ('cylinder', (0.08, 0.08, 0.1)),
+                                         ('box', (0.06, 0.05, 0.03))], ids=['box', 'can', 'flat'])
+def test_a_thing_whose_top_alone_is_seen_reaches_down_to_what_it_stands_on(shape, size, eye):
+    thing = Thing(shape, np.array([0.02, 0.01, size[2] / 2]), np.array(size), 0.9)
+    scene, region = lifted([thing], eye=np.array(eye))
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.004
+    np.testing.assert_allclose(region.size[2], thing.size[2], atol=0.005)
+
+
+def test_a_block_on_a_block_seen_from_above_reaches_down_to_that_block():
+    lower = Thing('box', np.array([0.0, 0.0, 0.03]), np.array([0.16, 0.16, 0.06]))
+    upper = Thing('box', np.array([0.0, 0.0, 0.085]), np.array([0.05, 0.05, 0.05]), 0.3)
+    scene, region = lifted([upper, lower], grow=0, eye=np.array([0.02, -0.04, 0.75]))
+    np.testing.assert_allclose(region.size[2], 0.05, atol=0.006)
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.005
+
+
 def test_a_sheet_on_the_table_is_flat():
     sheet = Thing('box', np.array([0.0, 0.0, 0.0005]), np.array([0.2, 0.14, 0.001]), 0.4)
     _, region = lifted([sheet], grow=0)
@@ -147,10 +166,13 @@ def test_a_box_keeps_its_axes_from_frame_to_frame():
     _, region = lifted([thing])
     turned = rotation(region.orientation)
     quarter = np.stack([turned[:, 1], -turned[:, 0], turned[:, 2]], axis=1)
-    again = turned_like(replace(region, orientation=quaternion(quarter), size=region.size[[1, 0, 2]]),
-                        region.orientation)
+    other = replace(region, orientation=quaternion(quarter), size=region.size[[1, 0, 2]])
+    steady = SteadyAxes()
+    steady.turn([region], ['target/1'])
+    again, new = steady.turn([other, other], ['target/1', 'target/2'])
     assert abs(again.orientation @ region.orientation) > 0.999
     np.testing.assert_allclose(again.size, region.size)
+    np.testing.assert_array_equal(new.orientation, other.orientation)
 
 
 def all_but_one_point(depth, mask):
@@ -251,16 +273,80 @@ def test_no_reading_may_be_0_as_well_as_nan():
     np.testing.assert_array_equal(nan.center, zero.center)
 
 
+BENT = Intrinsics(FOCAL, FOCAL, 319.5, 239.5, Lens('plumb_bob', (-0.25, 0.06, 1e-3, -1e-3, 0.0)), (640, 480))
+
+
+@pytest.mark.parametrize('lens', [BENT.lens, Lens('equidistant', (0.05, 0.01, 0.0, 0.0)),
+                                  Lens('rational_polynomial', (0.4, -0.1, 0.0, 0.0, 0.01, 0.6, -0.1, 0.0))],
+                         ids=lambda lens: lens.model)
+@pytest.mark.parametrize('step', [1, 3])
+def test_what_a_lens_bends_is_straightened(lens, step):
+    camera = replace(BENT, lens=lens)
+    z = np.random.default_rng(0).uniform(0.5, 1.0, (60, 40)).astype(np.float32)
+    points = camera.deproject(z, left=500, top=30, step=step).reshape(-1, 3)
+    assert np.abs(points - CAMERA.deproject(z, left=500, top=30, step=step).reshape(-1, 3)).max() > 0.01
+    columns, rows = camera.project(points)
+    at = np.mgrid[:60, :40].reshape(2, -1) * step
+    np.testing.assert_allclose(columns, 500 + at[1], atol=0.01)
+    np.testing.assert_allclose(rows, 30 + at[0], atol=0.01)
+    thinned = camera.thinned(2).project(points)
+    np.testing.assert_allclose(thinned[0], columns / 2, atol=1e-6)
+
+
+def test_a_thing_is_where_it_is_though_the_lens_bends():
+    thing = Thing('box', np.array([0.27, 0.18, 0.04]), np.array([0.1, 0.07, 0.08]), 0.4)
+    scene = render((thing,), EYE, FOCAL)
+    straight = BENT.deproject(np.ones((480, 640), np.float32)) * FOCAL
+    depth, instances = (cv2.remap(each.astype(np.float32), straight[..., 0] + np.float32(319.5),
+                                  straight[..., 1] + np.float32(239.5), cv2.INTER_NEAREST)
+                        for each in (scene.depth, scene.instances))
+    seen = replace(scene, depth=depth, instances=instances.astype(int))
+    found, pinhole = (lift(region_of(seen, 0), depth, camera) for camera in (BENT, CAMERA))
+    assert np.linalg.norm(found.center - scene.center(0)) < 0.006
+    assert np.linalg.norm(pinhole.center - scene.center(0)) > 0.012
+
+
+def info_of(d, model='plumb_bob', size=(640, 480), roi=(0, 0, 0, 0)):
+    part = SimpleNamespace(**dict(zip(('x_offset', 'y_offset', 'width', 'height'), roi, strict=True)))
+    return SimpleNamespace(header=SimpleNamespace(frame_id='camera'), width=size[0], height=size[1], roi=part,
+                           binning_x=0, binning_y=0, distortion_model=model, d=d)
+
+
+def camera_of(d, **says):
+    k, p = [FOCAL, 0, 319.5, 0, FOCAL, 239.5, 0, 0, 1], [500.0, 0, 310, 0, 0, 500, 230, 0, 0, 0, 1, 0]
+    info = info_of(d, **says)
+    return Camera.of_info(info, k, p, info.d)
+
+
+def test_a_raw_image_is_of_k_and_its_lens_and_a_rectified_one_of_p():
+    raw = camera_of([-0.3, 0.0, 0.0, 0.0, 0.0]).shown('camera', (640, 480))
+    assert (raw.fx, raw.cx, raw.size) == (FOCAL, 319.5, (640, 480)) and raw.lens is not None
+    for d in ([], [0.0] * 5):
+        assert camera_of(d).shown('camera', (640, 480)) == Intrinsics(500, 500, 310, 230, size=(640, 480))
+    assert camera_of([0.0] * 4, model='equidistant').shift > 10     # bends without coefficients too
+    unsized = camera_of([-0.3, 0, 0, 0, 0], size=(0, 0))
+    assert unsized.shown('', (640, 480)) == raw
+    with pytest.raises(LensError, match=r'd is .* 4 or 5 or 8'):
+        camera_of([0.1] * 3)
+    with pytest.raises(LensError, match='d is'):
+        camera_of([np.nan] * 5)
+
+
 def test_what_a_lens_does_is_told_in_pixels():
-    matrix = [FOCAL, 0, 319.5, 0, FOCAL, 239.5, 0, 0, 1]
-    assert lens_shift(matrix, [0.0] * 5, 'plumb_bob', (640, 480)) == 0
-    assert lens_shift(matrix, [], '', (640, 480)) == 0
-    assert lens_shift(matrix, [0.1] * 3, 'no model has three', (640, 480)) == 0
-    slight, strong = (lens_shift(matrix, [k1, 0, 0, 0, 0], 'plumb_bob', (640, 480)) for k1 in (-0.01, -0.3))
-    assert 0.5 < slight < 3 < 30 < strong
-    assert lens_shift(matrix, [0.1, 0.01, 0, 0], 'equidistant', (640, 480)) > 3
-    middle = lens_shift(matrix, [-0.3, 0, 0, 0, 0], 'plumb_bob', (160, 120), (240, 180))
-    assert middle < 3       # a lens bends little around its axis
+    assert camera_of([-1e-3, 0, 0, 0, 0]).shift == 0        # too little to be taken into account
+    assert 0.5 < camera_of([-0.01, 0, 0, 0, 0]).shift < 3 < 30 < camera_of([-0.3, 0, 0, 0, 0]).shift
+    middle = camera_of([-0.3, 0, 0, 0, 0], roi=(240, 180, 160, 120))
+    assert middle.shift < 3         # a lens bends little around its axis
+    part = middle.shown('camera', (160, 120)).deproject(np.ones((120, 160), np.float32))
+    whole = camera_of([-0.3, 0, 0, 0, 0]).shown('', (640, 480)).deproject(np.ones((480, 640), np.float32))
+    np.testing.assert_allclose(part, whole[180:300, 240:400], atol=1e-5)
+
+
+@pytest.mark.parametrize('topic, rectified', [
+    ('/camera/image_rect', True), ('/camera/image_rect_color/compressed', True), ('image_raw', False),
+    ('/camera/color/image_rect_raw', False)])      # of a RealSense: rectified are its infrared images alone
+def test_images_of_image_proc_are_known_by_their_name(topic, rectified):
+    assert is_rectified(topic) is rectified
 
 
 def test_a_part_of_an_image_has_a_camera_of_its_own():

@@ -1,6 +1,7 @@
 """Images, multi-arrays and regions to messages and back, and what is refused."""
 
 from array import array
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,3 +229,52 @@ def test_regions_there_and_back():
     sent.detections[0].id = 'nonsense'
     with pytest.raises(ValueError, match=r'detections\[0\].id.*nonsense'):
         read_regions(sent)
+
+
+def square(role, phrase, box):
+    from vla_attention.focus import FocusRegion
+    mask = np.zeros((60, 80), np.uint8)
+    mask[box[1]:box[3], box[0]:box[2]] = 255
+    point = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    return FocusRegion(role, phrase, 0.75, tuple(map(float, box)), point, mask)
+
+
+def sent_and_read(regions):
+    pytest.importorskip('vision_msgs.msg', reason='vision_msgs is not installed')
+    from vla_attention.ros.detections import draw_labels, read_regions, write_regions
+    return read_regions(write_regions(regions, Header()), draw_labels(regions, (80, 60)))
+
+
+def test_a_thing_that_two_phrases_mean_has_its_outline_twice():
+    # "put the cup on the plate, then put the plate in the sink"; boxes are smoothed each by itself
+    regions = [square('target', 'cup', (30, 20, 40, 30)), square('target', 'plate', (20, 10, 60, 40)),
+               square('destination', 'on the plate', (21, 10, 61, 40))]
+    cup, plate, goal = sent_and_read(regions)
+    np.testing.assert_array_equal(cup.mask, regions[0].mask)
+    for back, region in ((plate, regions[1]), (goal, regions[2])):
+        # the cup is seen on it, and each side is a column off
+        assert np.count_nonzero(back.mask != region.mask) <= 100 + 2 * 30
+
+
+def test_what_must_not_be_touched_is_seen_on_what_is_taken():
+    regions = [square('target', 'plate', (10, 10, 70, 50)), square('avoid', 'knife', (30, 20, 50, 26))]
+    plate, knife = sent_and_read(regions)
+    np.testing.assert_array_equal(knife.mask, regions[1].mask)
+    assert np.count_nonzero(plate.mask) == 60 * 40 - 20 * 6
+
+
+def test_the_arrow_goes_from_the_target_to_the_destination_of_the_step():
+    pytest.importorskip('visualization_msgs.msg', reason='visualization_msgs is not installed')
+    from vla_attention.ros.clouds import write_markers
+    names = (('target', 'cup'), ('target', 'plate'), ('destination', 'tray'), ('destination', 'sink'))
+    regions = [replace(square(*name, (0, 0, 9, 9)), center=np.array([0.1 * number, 0.0, 1.0]),
+                       size=np.full(3, 0.1), orientation=np.array([0.0, 0.0, 0.0, 1.0]))
+               for number, name in enumerate(names)]
+    regions[2] = replace(regions[2], center=None)       # too little depth
+
+    def arrow(target, destination):
+        markers = write_markers(regions, {'target': target, 'destination': destination}, Header()).markers
+        return [[round(point.x, 3) for point in each.points] for each in markers if each.ns == 'arrow']
+
+    assert arrow(1, 3) == [[0.1, 0.3]]
+    assert arrow(0, 2) == arrow(0, None) == arrow(None, 3) == []

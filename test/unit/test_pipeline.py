@@ -58,6 +58,15 @@ def test_a_step_has_its_own_phrases_or_those_next_to_it(query):
     assert query.current('avoid', 0) == []
 
 
+def test_steps_are_counted_as_the_parse_gives_them():
+    spans = (('knife', '', True), ('cup', '', False), ('cup', 'tray', False), ('plate', 'sink', False))
+    query = Pipeline(Blind()).instruct(Instruction('...', steps=tuple(
+        Step('take', target, place, avoid=avoid) for target, place, avoid in spans)))
+    named = [[query.phrases[index] for role in ('target', 'destination')
+              for index in query.current(role, step)] for step in range(len(spans))]
+    assert named == [['cup', 'tray'], ['cup', 'tray'], ['cup', 'tray'], ['plate', 'sink']]
+
+
 def test_what_is_not_in_view_has_no_bright_spot(query):
     presence = np.float32([0.9, 0.05, 0.5])
     maps = AttentionMaps(query.phrases, np.ones((3, 2, 2), np.float32), presence, (32, 32))

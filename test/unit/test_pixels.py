@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from vla_attention import pixels
 from vla_attention.pixels import MOST_PIXELS, ImageError, read_rgb
@@ -17,8 +19,8 @@ PICTURE = np.full((48, 64, 3), (20, 120, 220), np.uint8)
 SUFFIXES = ('.jpg', '.png', '.bmp', '.gif', '.ppm', '.tiff', '.webp', '.jp2', '.avif')
 
 
-def compressed(data) -> SimpleNamespace:
-    return SimpleNamespace(format='some', data=data)
+def compressed(data, form: str = 'some') -> SimpleNamespace:
+    return SimpleNamespace(format=form, data=data)
 
 
 def encoded(suffix: str) -> np.ndarray:
@@ -66,3 +68,21 @@ def test_what_pillow_cannot_read_but_opencv_can_is_read():
 
 def test_cameras_of_many_pixels_stay_within_the_limit():
     assert MOST_PIXELS >= 8000 * 6000
+
+
+def test_a_jpeg_that_says_it_is_to_be_turned_stays_as_depth_and_camera_info_have_it():
+    turned = Image.Exif()
+    turned[0x0112] = 6      # the orientation of a camera on edge
+    data = io.BytesIO()
+    Image.fromarray(PICTURE).save(data, 'JPEG', exif=turned)
+    assert read_rgb(compressed(data.getvalue(), 'jpeg')).shape == PICTURE.shape
+
+
+@pytest.mark.parametrize('encoding', ['bayer_rggb8', 'bayer_grbg16'])
+def test_a_compressed_mosaic_gets_its_colours(encoding):
+    colour = {'r': 200, 'g': 120, 'b': 40}
+    tile = np.array([colour[letter] for letter in encoding[6:10]], np.uint16).reshape(2, 2)
+    mosaic = np.tile(tile * 256 if encoding.endswith('16') else tile.astype(np.uint8), (8, 8))
+    data = cv2.imencode('.png', mosaic)[1].reshape(-1)
+    read = read_rgb(compressed(data, f'{encoding}; png compressed '))
+    np.testing.assert_array_equal(read[4:-4, 4:-4], np.broadcast_to([200, 120, 40], (8, 8, 3)))

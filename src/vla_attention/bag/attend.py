@@ -15,7 +15,9 @@ from vla_attention import __version__
 from vla_attention.bag import messages
 from vla_attention.bag.reader import BagError, BagReader, Record, Topics, choose_topics
 from vla_attention.bag.writer import LATCHED, BagWriter, made_with
-from vla_attention.focus import Camera, Tracker
+from vla_attention.focus import Camera, Tracker, region_ids
+from vla_attention.focus.intrinsics import LensError, is_rectified
+from vla_attention.focus.pose import SteadyAxes
 from vla_attention.language import Instruction
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
 from vla_attention.pixels import ImageError, read_depth, read_rgb
@@ -137,6 +139,7 @@ class _Run:
         self._query = pipeline.instruct(task.instruction or Instruction(''))
         self._told: Instruction | None = None
         self._tracker = Tracker()
+        self._axes = SteadyAxes()
         self._frames: deque[_Frame] = deque()
         self._depths: deque[tuple[int, Any]] = deque(maxlen=90)
         self._camera: Camera | None = None
@@ -181,12 +184,23 @@ class _Run:
             if record.topic == self._topics.depth:
                 self._depths.append((messages.nanoseconds(messages.header_of(message)), message))
             elif record.topic == self._topics.camera_info:
-                k, p = (message.k, message.p) if self._reader.is_ros2 else (message.K, message.P)
-                self._camera = Camera.of_info(message, k, p)
+                self._camera = self._camera_of(message)
             else:
                 self._query = self._pipeline.instruct(message.data)
         except ValueError as error:
             self._skip(record.topic, record.time, str(error))
+
+    def _camera_of(self, info: Any) -> Camera:
+        k, p, d = (info.k, info.p, info.d) if self._reader.is_ros2 else (info.K, info.P, info.D)
+        if is_rectified(self._topics.image):
+            return Camera.of_info(info, k, p)
+        try:
+            return Camera.of_info(info, k, p, d)
+        except LensError as error:
+            warning = f'{self._task.source.name}: {self._topics.camera_info}: {error}; the lens is ignored'
+            if warning not in self._warnings:
+                self._warnings.append(warning)
+            return Camera.of_info(info, k, p)
 
     def _attend_to_what_is_ready(self, now: int) -> None:
         while self._frames:
@@ -248,7 +262,9 @@ class _Run:
                 raise ValueError(f'it is in frame {frame!r}, the image in {header.frame_id!r}: it must be '
                                  'registered to the image')
             intrinsics = self._camera.shown(header.frame_id, (depth.shape[1], depth.shape[0]))
-            return self._pipeline.lift(look, image, depth, intrinsics)
+            lifted = self._pipeline.lift(look, image, depth, intrinsics)
+            regions = self._axes.turn(lifted.regions, region_ids(lifted.regions))
+            return replace(lifted, regions=tuple(regions))
         except (ImageError, ValueError) as error:
             self._skip(self._topics.depth, near[0], str(error))
             return None

@@ -14,6 +14,8 @@ from vla_attention.focus.surface import Surface
 
 FITTED = 1600       # points that the box is fitted to, at most
 MIRRORED = 400      # points that are mirrored to guess the hidden side, at most
+FROM_ABOVE = 0.9    # cosine of the angle between line of sight and normal above which sides are hardly seen
+AROUND = (3, 7)     # pixels from a thing within which lies what it stands on, seen from above
 ON_TABLE = 0.02     # a thing whose lowest point is seen nearer than this to the table stands on it, in metres
 
 
@@ -47,7 +49,11 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
         bottom, top = depths.ends(heights)
         crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
         crest = (crown.min(axis=0) + crown.max(axis=0)) / 2
-        if bottom < ON_TABLE or (bottom < 2 * (top - bottom) and _table_below(surface, crest, intrinsics)):
+        if bottom < ON_TABLE:
+            bottom = 0.0
+        elif -crest @ normal > FROM_ABOVE * np.linalg.norm(crest):      # its sides are hardly seen
+            bottom = _support(surface, bottom)
+        elif bottom < 2 * (top - bottom) and _table_below(surface, crest, intrinsics):
             bottom = 0.0
         if top > ON_TABLE and len(crown) >= 8:
             hidden = _hidden_side(surface, points, crest, intrinsics)
@@ -79,6 +85,22 @@ def _without_stragglers(flat: np.ndarray, pixel: float) -> np.ndarray:
                           borderType=cv2.BORDER_CONSTANT)
     kept = flat[crowd[rows, columns] >= 4]
     return kept if len(kept) >= 3 else flat
+
+
+def _support(surface: Surface, bottom: float) -> float:
+    """Return how high above the plane that is which a thing seen from above stands on: what lies around it.
+
+    :param bottom: height of the lowest that is seen of the thing, in metres.
+    """
+    assert surface.plane is not None
+    near, far = (cv2.dilate(surface.mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+                 for reach in AROUND)
+    heights = surface.plane.height(surface.cloud[(far > near) & np.isfinite(surface.cloud[..., 2])])
+    lower = heights[heights < bottom]
+    if len(lower) < 8:
+        return bottom
+    support = depths.middle(lower)
+    return 0.0 if support < ON_TABLE else support
 
 
 def _table_below(surface: Surface, crest: np.ndarray, intrinsics: Intrinsics) -> bool:
@@ -127,8 +149,8 @@ def _hidden_side(surface: Surface, points: np.ndarray, crest: np.ndarray,
     offset = crest - seen
     mirrored = seen + 2 * (offset - (offset @ normal)[:, None] * normal)
     x0, y0, x1, y1 = surface.window
-    columns = np.round(mirrored[:, 0] / mirrored[:, 2] * intrinsics.fx + intrinsics.cx).astype(int) - x0
-    rows = np.round(mirrored[:, 1] / mirrored[:, 2] * intrinsics.fy + intrinsics.cy).astype(int) - y0
+    seen_at = intrinsics.project(mirrored)
+    columns, rows = (np.round(at).astype(int) - start for at, start in zip(seen_at, (x0, y0), strict=True))
     within = (columns >= 0) & (rows >= 0) & (columns < x1 - x0) & (rows < y1 - y0)
     mirrored, columns, rows = mirrored[within], columns[within], rows[within]
     z = surface.cloud[rows, columns, 2]

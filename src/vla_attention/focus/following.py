@@ -38,6 +38,7 @@ class _Followed:
     region: FocusRegion
     first: int              # its points are first:last
     last: int
+    hull: np.ndarray        # (N, 2) around the mask; pixels, of their middles
     motion: np.ndarray      # (2, 3) from the image looked at to the present one; pixels, of edges
 
 
@@ -60,8 +61,9 @@ class Follower:
             found = self._points(region)
             first = sum(map(len, points))
             points.append(found)
-            self._followed.append(_Followed(region, first, first + len(found), _STILL))
             self.can &= len(found) >= FEWEST
+            hull = _hull(region.mask) if self.can else np.zeros((0, 2))
+            self._followed.append(_Followed(region, first, first + len(found), hull, _STILL))
         self._from = np.concatenate(points) if points else np.zeros((0, 2), np.float32)
         self._to = self._from.copy()
 
@@ -154,8 +156,10 @@ class Follower:
         if not 1 / GROWN < size < GROWN:
             return None
         followed.motion = motion
-        middle, half = moved.mean(axis=0), np.array([x1 - x0, y1 - y0]) * size / 2
-        box = np.concatenate([middle - half, middle + half])
+        # of a pen that turns, another box holds it: each side stays as far from what is outermost
+        hull = followed.hull @ motion[:, :2].T + motion[:, 2]
+        box = np.concatenate([hull.min(axis=0) - size * (followed.hull.min(axis=0) - (x0, y0)),
+                              hull.max(axis=0) + size * ((x1, y1) - followed.hull.max(axis=0))])
         shown = np.clip(box, 0, self._size * 2)
         if np.prod(shown[2:] - shown[:2]) < SHOWN * np.prod(box[2:] - box[:2]):
             return None
@@ -165,6 +169,12 @@ class Follower:
         x, y = motion[:, :2] @ region.point + motion[:, 2]
         return replace(region, mask=mask, point=point_on(mask, (float(x), float(y))),
                        box=(float(shown[0]), float(shown[1]), float(shown[2]), float(shown[3])))
+
+
+def _hull(mask: np.ndarray) -> np.ndarray:
+    """Return (N, 2) the convex hull of the middles of a mask's pixels."""
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return cv2.convexHull(np.concatenate(contours)).reshape(-1, 2) + 0.5
 
 
 def _similarity(begin: np.ndarray, end: np.ndarray, found: np.ndarray) -> np.ndarray | None:

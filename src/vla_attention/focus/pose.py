@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,25 @@ def approach_pose(region: FocusRegion) -> Pose | None:
     box = rotation(region.orientation)
     approach, closing = -box[:, 2], box[:, 1]
     return Pose(region.center, quaternion(np.stack([np.cross(closing, approach), closing, approach], axis=1)))
+
+
+class SteadyAxes:
+    """Keeps the axes of each thing's box the same from frame to frame; see :func:`turned_like`."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, np.ndarray] = {}
+
+    def turn(self, regions: Sequence[FocusRegion], names: Sequence[str]) -> list[FocusRegion]:
+        """Turn the boxes of a frame to those of the frame before, by the names of the regions."""
+        turned = [turned_like(region, self._before[name]) if name in self._before else region
+                  for region, name in zip(regions, names, strict=True)]
+        self._before = {name: region.orientation for region, name in zip(turned, names, strict=True)
+                        if region.orientation is not None}
+        return turned
+
+    def reset(self) -> None:
+        """Forget all boxes."""
+        self._before.clear()
 
 
 def turned_like(region: FocusRegion, before: np.ndarray) -> FocusRegion:

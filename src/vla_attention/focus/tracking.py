@@ -65,7 +65,9 @@ class Tracker:
         self._tracks.clear()
 
     def update(self, regions: Sequence[FocusRegion], time: float) -> list[FocusRegion]:
-        """Return the regions of one frame, in their order, smoothed and with ``track`` set.
+        """Return the regions of one frame, smoothed and with ``track`` set.
+
+        Phrases stay in their order; of each, the region comes first whose smoothed score is the best.
 
         :param time: the frame's stamp in seconds; one more than 0.5 s before the last resets the tracker.
         """
@@ -84,7 +86,10 @@ class Tracker:
             else:
                 self._follow(track, region, time)
             answer.append(track.region)
-        return answer
+        turns: dict[tuple[str, str], int] = {}
+        for region in regions:
+            turns.setdefault((region.role, region.phrase), len(turns))
+        return sorted(answer, key=lambda region: (turns[region.role, region.phrase], -region.score))
 
     def _match(self, regions: Sequence[FocusRegion], time: float) -> dict[int, _Track]:
         """Pair regions with tracks of the same role and phrase, the best pair first."""
@@ -152,11 +157,13 @@ class Tracker:
 
 
 def _inside(region: FocusRegion) -> np.ndarray:
-    """Return the part of the mask in the box, (h, w) bool, at least one pixel."""
+    """Return the part of the mask in the box, (h, w) bool, at least one pixel.
+
+    Those are the pixels whose middle is in it: as many as it is drawn with again.
+    """
     height, width = region.mask.shape
-    x0 = min(max(0, int(region.box[0])), width - 1)
-    y0 = min(max(0, int(region.box[1])), height - 1)
-    x1, y1 = (int(np.ceil(value)) for value in region.box[2:])
+    x0, y0, x1, y1 = (max(0, round(float(value))) for value in region.box)
+    x0, y0 = min(x0, width - 1), min(y0, height - 1)
     return region.mask[y0:max(y1, y0 + 1), x0:max(x1, x0 + 1)] > 0
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.service import Service
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray, Header, String
@@ -83,8 +82,9 @@ SETTINGS = (
     Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
             low=0.0, high=1.0),
     Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
-    Setting('step', 0, 'Step of the instruction whose target and destination are shown (0: the first); -1: '
-            'all at once.', low=-1, high=99),
+    Setting('step', 0, 'Step of the instruction whose target and destination are shown, as `steps` of '
+            '`instruction/parsed` counts them (0: the first that is no prohibition); -1: all at once.',
+            low=-1, high=99),
     Setting('smoothing', 0.5, 'How much of the box and mask of a region stays from image to image (0: as '
             'they come, 0.95: hardly any change).', low=0.0, high=0.95),
     Setting('ground_timeout', 5.0, 'Seconds that the service `ground` waits for the next image.',
@@ -101,9 +101,9 @@ class AttentionNode(ImageNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('attention_node', SETTINGS, **options)
         self._instruction = Instruction('')
+        self._parse: String | None = None   # that it is of
         self._query: Query | None = None
         self._pipeline: Pipeline | None = None
-        self._service: Service | None = None
         self._tracker = Tracker()
         self._stream = StreamAttention(self._attend, every=lambda: float(self.parameters['look_every']),
                                        holds=lambda look: look.query.instruction is self._instruction
@@ -112,6 +112,8 @@ class AttentionNode(ImageNode):
         self._asked_lock = threading.Lock()
         self._asked: list[tuple[float, Future]] = []    # `ground` requests that wait for an image to come,
         self._due: list[tuple[float, Future]] = []      # and those that one has come for
+        # not made in configure: whoever asks is answered in every state, also while the node shuts down
+        self.create_service(Trigger, 'ground', self._ground, callback_group=ReentrantCallbackGroup())
 
     # ---- lifecycle
 
@@ -140,8 +142,6 @@ class AttentionNode(ImageNode):
         self._in_use = self.output(String, 'attention/instruction', qos.latched())
         self._label_info = self.output(LabelInfo, 'focus/label_info', qos.latched())
         self._named: list[str] | None = None
-        self._service = self.create_service(Trigger, 'ground', self._ground,
-                                            callback_group=ReentrantCallbackGroup())
 
     def activate(self) -> None:
         """Take the instruction and images."""
@@ -151,6 +151,8 @@ class AttentionNode(ImageNode):
         self._query = None
         self._stream.forget()
         self._beside = self.worker(lambda item: self._stream.look_ahead(*item), niceness=BACKGROUND)
+        if self._parse is not None:     # goes on, also where nobody says it again
+            self._work_with(self._parse)
         self.subscribe(String, 'instruction/parsed', self._take_instruction, qos.latched())
         super().activate()
 
@@ -167,9 +169,6 @@ class AttentionNode(ImageNode):
         backend, self._pipeline, self._query = self._backend(), None, None
         if isinstance(backend, ReportingBackend):
             backend.close()
-        if self._service is not None:
-            self.destroy_service(self._service)
-            self._service = None
 
     def tick(self) -> None:
         """Give up on `ground` requests that have waited too long."""
@@ -219,9 +218,14 @@ class AttentionNode(ImageNode):
         self.health.came('instruction')
         if data.get('initial') and self._instruction.text:
             return      # of an instruction_node that was restarted, which will hear what is worked with
-        self.health.fact('instruction', instruction.text[:80])
         self._instruction = instruction  # encoded by the worker, which alone calls the backend
-        self._in_use.publish(message)   # instruction_node takes it up again where it was restarted
+        self._work_with(message)
+
+    def _work_with(self, parse: String) -> None:
+        self._parse = parse
+        self.health.came('instruction')
+        self.health.fact('instruction', self._instruction.text[:80])
+        self._in_use.publish(parse)     # instruction_node takes it up again where it was restarted
 
     # ---- output
 
@@ -233,6 +237,14 @@ class AttentionNode(ImageNode):
         """Attend to one image and publish what came of it, regions last."""
         with self._asked_lock:
             due, self._due = self._due, []
+        try:
+            return self._look(image, header, due)
+        except Exception:
+            with self._asked_lock:      # the next image may do, or ground_timeout ends it
+                self._due = due + self._due
+            raise
+
+    def _look(self, image: np.ndarray, header: Header, due: list[tuple[float, Future]]) -> bool:
         if self._saliency.wanted:
             self._saliency.publish(write_image(saliency(image), '32FC1', header))
         outputs = (*self._maps.values(), self._heads, self._words, self._regions, *self._masks.values(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from geometry_msgs.msg import Point, PoseStamped, Quaternion, Vector3
@@ -97,10 +97,14 @@ def write_pose(pose: Pose, header: Header) -> PoseStamped:
     return PoseStamped(header=header, pose=_pose(pose.position, pose.orientation))
 
 
-def write_markers(regions: Sequence[FocusRegion], header: Header) -> MarkerArray:
+def write_markers(regions: Sequence[FocusRegion], current: Mapping[str, int | None],
+                  header: Header) -> MarkerArray:
     """Return what RViz shows: a box and a label for each region, and an arrow from target to destination.
 
     The first marker takes away those of the frame before. Boxes of things to avoid are red.
+
+    :param current: the region of 'target' and that of 'destination' whose pose is given, by its index: the
+        arrow goes from the one to the other.
     """
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     solid = [region for region in regions if region.center is not None]
@@ -116,12 +120,11 @@ def write_markers(regions: Sequence[FocusRegion], header: Header) -> MarkerArray
         label.pose = _pose(_top(region, LETTERS), np.array([0, 0, 0, 1]))
         label.scale.z = LETTERS
         markers.append(label)
-    target = next((region for region in solid if region.role == 'target'), None)
-    goal = next((region for region in solid if region.role == 'destination'), None)
-    if target is not None and goal is not None:
+    ends = [regions[index] for index in (current['target'], current['destination']) if index is not None]
+    if len(ends) == 2 and all(region.center is not None for region in ends):
         arrow = Marker(header=header, ns='arrow', id=0, type=Marker.ARROW, action=Marker.ADD,
                        color=_colour('destination', 1.0))
-        arrow.points = [_point(_top(target)), _point(_top(goal))]
+        arrow.points = [_point(_top(region)) for region in ends]
         arrow.scale = Vector3(x=ARROW, y=2 * ARROW, z=2 * ARROW)
         markers.append(arrow)
     return MarkerArray(markers=markers)

@@ -2,12 +2,14 @@
 
 A region's detection carries ``id`` = role and number ("target/3"), ``class_id`` = the phrase as text,
 ``score``, the box, and in the hypothesis' pose the point to look at (x, y in pixels). In the label image of
-the same stamp the k-th detection has the value k (0: none), and LabelInfo says which phrase that is.
+the same stamp the k-th detection has the value k (0: none), and LabelInfo says which phrase that is. Of two
+detections of one thing (a plate to put something on, and to take away later) the first has its pixels there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from std_msgs.msg import Header
@@ -20,6 +22,9 @@ from vision_msgs.msg import (
 )
 
 from vla_attention.focus import FocusRegion, region_ids
+from vla_attention.grounding.proposals import iou
+
+SAME = 0.7      # overlap (IoU) of two boxes from which on they are of one thing, and so is the outline
 
 
 def write_regions(regions: Sequence[FocusRegion], header: Header) -> Detection2DArray:
@@ -45,7 +50,7 @@ def read_regions(array: Detection2DArray, labels: np.ndarray | None = None) -> l
     """Return what :func:`write_regions` wrote.
 
     :param labels: (H, W) uint16 label image of the same stamp: masks come from it; without it they are empty,
-        (0, 0).
+        (0, 0). A detection without pixels of its own has those of what else is at its place.
     :raises ValueError: a detection's id is not role/number, or it has no hypothesis.
     """
     regions = []
@@ -57,23 +62,44 @@ def read_regions(array: Detection2DArray, labels: np.ndarray | None = None) -> l
             raise ValueError(f'detections[{index}].results is empty')
         best = detection.results[0]
         center, box = detection.bbox.center.position, detection.bbox
-        mask = np.zeros((0, 0), np.uint8) if labels is None else (labels == index + 1) * np.uint8(255)
         regions.append(FocusRegion(
             role=role, phrase=best.hypothesis.class_id, score=best.hypothesis.score, track=int(number),
             box=(center.x - box.size_x / 2, center.y - box.size_y / 2,
                  center.x + box.size_x / 2, center.y + box.size_y / 2),
-            point=(best.pose.pose.position.x, best.pose.pose.position.y), mask=mask))
-    return regions
+            point=(best.pose.pose.position.x, best.pose.pose.position.y), mask=np.zeros((0, 0), np.uint8)))
+    if labels is None or not regions:
+        return regions
+    boxes = np.array([region.box for region in regions])
+    return [replace(region, mask=_outline(labels, index, boxes)) for index, region in enumerate(regions)]
+
+
+def _outline(labels: np.ndarray, index: int, boxes: np.ndarray) -> np.ndarray:
+    """Return the mask (H, W) uint8 0/255 of a detection, counted from 0, out of the label image."""
+    mask: np.ndarray = labels == index + 1
+    if not mask.any():
+        mask = np.isin(labels, np.flatnonzero(iou(boxes[index], boxes) >= SAME) + 1)
+    return mask * np.uint8(255)
 
 
 def draw_labels(regions: Sequence[FocusRegion], size: tuple[int, int]) -> np.ndarray:
-    """Return the label image: (H, W) uint16, k for the k-th region's mask, the better one where two overlap.
+    """Return the label image: (H, W) uint16, k for the k-th region's mask.
+
+    A thing that is there twice has its pixels once, of the first. Where masks of two things overlap, the
+    better one of a phrase is seen, and of two phrases the one whose thing is smaller: of a knife that must
+    not be touched, on the plate that is taken, nothing would be left else.
 
     :param size: (width, height) of the image.
     """
     labels = np.zeros(size[::-1], np.uint16)
-    for number, region in reversed(list(enumerate(regions, 1))):
-        labels[region.mask > 0] = number
+    boxes = np.array([region.box for region in regions])
+    drawn: list[int] = []
+    extent: dict[tuple[str, str], int] = {}     # pixels of the best region of each phrase
+    for index, region in enumerate(regions):
+        if not drawn or iou(boxes[index], boxes[drawn]).max() < SAME:
+            drawn.append(index)
+            extent.setdefault((region.role, region.phrase), np.count_nonzero(region.mask))
+    for index in sorted(drawn, key=lambda each: (-extent[regions[each].role, regions[each].phrase], -each)):
+        labels[regions[index].mask > 0] = index + 1
     return labels
 
 

@@ -16,8 +16,8 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
 from vla_attention.focus import Camera, FocusRegion, Intrinsics, approach_pose, lift
-from vla_attention.focus.intrinsics import lens_shift
-from vla_attention.focus.pose import turned_like
+from vla_attention.focus.intrinsics import LensError, is_rectified
+from vla_attention.focus.pose import SteadyAxes
 from vla_attention.ros import qos
 from vla_attention.ros.clouds import write_cloud, write_markers, write_pose, write_regions_3d
 from vla_attention.ros.colour_stream import ColourStream
@@ -46,7 +46,8 @@ SETTINGS = (
     Setting('slop', 0.02, 'Seconds by which the stamp of depth may differ from that of the image; half the '
             'period in which depth comes is the limit in any case.', low=0.0, high=1.0),
     Setting('rectified', False, 'Image and depth are rectified, though `d` of `camera_info` is still that of '
-            'the raw image, as image_proc leaves it; false: such a `d` is warned of.'),
+            'the raw image, as image_proc leaves it; false: `d` is taken into account, unless the topic of '
+            'the image has a name that image_proc gives (`image_rect`).'),
     Setting('target_frame', '', 'Frame for boxes, points and poses, through tf2 at the stamp of the image; '
             'empty: that of the camera.'),
     Setting('transform_timeout', 0.05, 'Seconds to wait for a transform whose newest is a little older than '
@@ -82,7 +83,7 @@ class FocusNode(PerceptionNode):
         super().__init__('focus_node', SETTINGS, **options)
         self._frames: Frames | None = None
         self._taken: list[Input] = []               # subscriptions, while somebody takes what comes of them
-        self._axes: dict[str, np.ndarray] = {}      # the last orientation of each region, by its id
+        self._axes = SteadyAxes()
 
     # ---- lifecycle
 
@@ -94,6 +95,7 @@ class FocusNode(PerceptionNode):
         self._depth = self.output(Image, 'focus/target/depth')
         self._camera_info = self.output(CameraInfo, 'focus/target/camera_info')
         self._markers = self.output(MarkerArray, 'focus/markers')
+        self._marked: Header | None = None      # of the markers that RViz shows
 
     def activate(self) -> None:
         """Take regions, outlines, depth, camera and colour."""
@@ -105,11 +107,12 @@ class FocusNode(PerceptionNode):
         self.tick()
 
     def deactivate(self) -> None:
-        """Forget what was taken."""
+        """Forget what was taken, and take from RViz what it shows."""
         self._taken.clear()
+        self._take_markers_away()
 
     def _take(self) -> None:
-        self._axes.clear()
+        self._axes.reset()
         self._matcher = StampMatcher(
             'focus/regions', ('depth',), slop=lambda: self.parameters['slop'],
             memory=lambda: self.parameters['depth_memory'], missed=self._unmatched)
@@ -145,15 +148,17 @@ class FocusNode(PerceptionNode):
 
         Whoever takes regions makes attention_node look for them.
         """
+        wanted = self.state == 'active' and self._wanted()
+        self.health.fact('watched', 'yes' if wanted else 'no, so nothing is taken')
         if self.state != 'active':
             return
-        wanted = self._wanted()
-        self.health.fact('watched', 'yes' if wanted else 'no, so nothing is taken')
         if wanted and not self._taken:
             self._take()
         elif not wanted and self._taken:
             self._leave()
         self._colour_stream.follow(wanted)
+        if self.health.missing('regions') or self.health.missing('depth'):
+            self._take_markers_away()
         if not self.parameters['target_frame']:
             self._forget_frames()       # each message of /tf takes half a millisecond
         elif self._frames is None:
@@ -166,24 +171,30 @@ class FocusNode(PerceptionNode):
 
     def _take_info(self, message: CameraInfo) -> None:
         self.health.came('camera_info')
-        lens = () if self.parameters['rectified'] else tuple(message.d)
+        lens = self._lens_of(message)
         if self._info is None or self._lens != lens:
             self._tell_lens(message, lens)
         self._info, self._lens = message, lens
 
+    def _lens_of(self, info: CameraInfo) -> tuple[float, ...]:
+        rectified = self.parameters['rectified'] or is_rectified(
+            self.resolve_topic_name(self._colour_stream.topic))
+        return () if rectified else tuple(info.d)
+
     def _tell_lens(self, info: CameraInfo, lens: tuple[float, ...]) -> None:
+        topic = self.resolve_topic_name('camera_info')
         try:
-            camera = Camera.of_info(info, info.k, info.p)
+            shift = Camera.of_info(info, info.k, info.p, lens).shift
+        except LensError as error:
+            self.get_logger().warning(f'{topic}: {error}; the lens is not taken into account')
+            return
         except ValueError:      # each frame will be refused, and why
             return
-        shift = lens_shift(info.k, lens, info.distortion_model, camera.size, camera.corner)
-        shift /= min(camera.binning)
         self.health.fact('lens moves the border by (pixels)', f'{shift:.1f}')
         if shift > SHIFTED:
-            self.get_logger().warning(
-                f'{self.resolve_topic_name("camera_info")}: the lens moves the border of raw images by '
-                f'{shift:.0f} pixels; image and depth must be rectified (image_proc), or points lie beside; '
-                'where they are, set the parameter rectified')
+            self.get_logger().info(
+                f'{topic}: the lens moves the border of the image by {shift:.0f} pixels; 3-D takes that into '
+                'account; where image and depth are rectified already, set the parameter rectified')
 
     def _taker(self, topic: str) -> Callable[[Image], None]:
         def take(message: Image) -> None:
@@ -236,8 +247,7 @@ class FocusNode(PerceptionNode):
             return
         regions = [self._lifted(region, name, frame)
                    for region, name in zip(frame.regions, frame.ids, strict=True)]
-        self._axes = {name: region.orientation for region, name in zip(regions, frame.ids, strict=True)
-                      if region.orientation is not None}
+        regions = self._axes.turn(regions, frame.ids)
         self._publish(frame, regions, {role: _current(frame.regions, role, match) for role in HANDED})
         self.health.done(self.age(frame.header))
 
@@ -268,7 +278,10 @@ class FocusNode(PerceptionNode):
 
     def _intrinsics(self, info: CameraInfo, frame: str, size: tuple[int, int]) -> Intrinsics:
         try:
-            camera = Camera.of_info(info, info.k, info.p)
+            try:
+                camera = Camera.of_info(info, info.k, info.p, self._lens_of(info))
+            except LensError:       # told when it came
+                camera = Camera.of_info(info, info.k, info.p)
         except ValueError as error:
             raise RefusedError('camera_info', f'{self.resolve_topic_name("camera_info")}: {error}') from error
         try:
@@ -299,8 +312,6 @@ class FocusNode(PerceptionNode):
         if region.no_3d:
             self.complain(f'no 3-D of {region.role}',
                           f'{name} ({region.phrase}) stays in 2-D: {region.no_3d}')
-        elif name in self._axes:
-            region = turned_like(region, self._axes[name])
         return region
 
     # ---- output
@@ -333,8 +344,15 @@ class FocusNode(PerceptionNode):
             if pose is not None:
                 self._poses[role].publish(write_pose(pose, header))
         if self._markers.wanted:
-            self._markers.publish(write_markers(regions, header))
+            self._markers.publish(write_markers(regions, current, header))
+            self._marked = header
         self._regions_3d.publish(write_regions_3d(regions, ids, header))
+
+    def _take_markers_away(self) -> None:
+        """Take from RViz what it would show for ever; of other answers one sees how old they are."""
+        if self._marked is not None:
+            self._markers.publish(write_markers([], dict.fromkeys(HANDED), self._marked))
+            self._marked = None
 
     def _in_target_frame(self, regions: list[FocusRegion],
                          header: Header) -> tuple[list[FocusRegion], Header]:

@@ -45,13 +45,14 @@ class Health:
 
     Levels: OK; WARN where something is missing that never came, a problem happened in the last 10 s, or
     results are later than ``latency_limit``; STALE where a stream has stopped; ERROR where the node cannot
-    work (configure failed, work raised).
+    work (configure failed, work raised). A node that is not active is OK too, and says so.
     """
 
     def __init__(self, name: str, hardware_id: str = '') -> None:
         self._lock = threading.Lock()
         self._name = name
         self.hardware_id = hardware_id
+        self.state = 'active'       # of the lifecycle
         self._counts: Counter[str] = Counter()
         self._latencies: deque[tuple[float, float]] = deque(maxlen=512)  # (when, seconds)
         self._facts: dict[str, str] = {}
@@ -71,6 +72,13 @@ class Health:
         with self._lock:
             for key in keys or tuple(self._sources):
                 self._sources.pop(key, None)
+
+    def forget(self) -> None:
+        """Forget what was told of a configuration that is gone; why the next one failed stays."""
+        with self._lock:
+            self.hardware_id = ''
+            self._facts = {key: value for key, value in self._facts.items() if key == 'last problem'}
+            self._standing = {key: value for key, value in self._standing.items() if key == 'transition'}
 
     def came(self, key: str) -> None:
         """Note that the source has sent something."""
@@ -140,7 +148,7 @@ class Health:
             self._problems = {key: problem for key, problem in self._problems.items()
                               if now - problem[0] < RECENT}
             complaints += [(level, text) for _, level, text in self._problems.values()]
-            if late := self._late(now):
+            if self.state == 'active' and (late := self._late(now)):
                 complaints.append((WARN, late))
             values = dict(self._facts)
             if self._last_problem is not None:
@@ -154,7 +162,8 @@ class Health:
         complaints.sort(key=lambda complaint: -rank[complaint[0]])
         return DiagnosticStatus(
             level=complaints[0][0] if complaints else OK, name=self._name, hardware_id=self.hardware_id,
-            message='; '.join(text for _, text in complaints) or 'working',
+            message='; '.join(text for _, text in complaints) or (
+                'working' if self.state == 'active' else f'{self.state}: not at work'),
             values=[KeyValue(key=key, value=value) for key, value in values.items()])
 
     def _recent(self, now: float) -> list[float]:

@@ -75,6 +75,7 @@ class InstructionNode(PerceptionNode):
         self._since = time.monotonic()
         kept = self._take_up_kept() if self._current is None else ''
         if self._current is not None:
+            self._note(self._current)
             self._keep(self._current)
             self._tell(self._current)
         elif kept:
@@ -159,14 +160,17 @@ class InstructionNode(PerceptionNode):
         begin = time.perf_counter()
         instruction = self._parser.parse(message.data)
         self.health.done(time.perf_counter() - begin)
+        self._note(instruction)
+        self._current = instruction
+        self._keep(instruction)
+        self._tell(instruction)
+
+    def _note(self, instruction: Instruction) -> None:
         self.health.came('instruction')
         self.health.fact('instruction', instruction.text[:80])
         self.health.fact('language', instruction.language)
         self.health.standing('reason', instruction.reason and
                              f'the last instruction names nothing to look at: {instruction.reason}')
-        self._current = instruction
-        self._keep(instruction)
-        self._tell(instruction)
 
     def _is_initial(self, instruction: Instruction) -> bool:
         # nobody has said it yet: where attention_node works with another one, that one counts more

@@ -77,13 +77,12 @@ class MomentsNode(ImageNode):
 
         Images cost their transport, and a subscription to attention makes attention_node work for it.
         """
-        if self.state == 'active':
-            wanted = self._wanted()
-            self.health.fact('watched', 'yes' if wanted else 'no, so no image is taken')
-            if wanted:
-                self.take_images()
-            else:
-                self.leave_images()
+        wanted = self.state == 'active' and self._wanted()
+        self.health.fact('watched', 'yes' if wanted else 'no, so no image is taken')
+        if wanted:
+            self.take_images()
+        elif self.state == 'active':
+            self.leave_images()
 
     def take_images(self) -> None:
         """Take images and the attention on target and destination, where somebody wants the answer."""

@@ -61,7 +61,7 @@ class OverlayNode(PerceptionNode):
     def deactivate(self) -> None:
         """Forget what waited."""
         self._stream.clear()
-        self._parts.clear()
+        self._forget_parts()
 
     def tick(self) -> None:
         """Open the stream when somebody looks, close it when nobody does."""
@@ -73,8 +73,12 @@ class OverlayNode(PerceptionNode):
             for entry in self._stream:
                 self.unsubscribe(entry)
             self._stream.clear()
-            self._parts.clear()
+            self._forget_parts()
             self.health.no_longer_expect()
+
+    def _forget_parts(self) -> None:
+        with self._callback_lock:   # in a stack one may be on its way in another node's thread
+            self._parts.clear()
 
     def _open(self) -> None:
         compressed = self.parameters['image_transport'] == 'compressed'

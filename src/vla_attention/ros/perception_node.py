@@ -12,6 +12,8 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
@@ -29,6 +31,11 @@ from vla_attention.ros.signals import guard
 from vla_attention.ros.topics import Input, Output, Topics
 from vla_attention.ros.worker import NewestWorker
 
+TRANSITIONS = {Transition.TRANSITION_CONFIGURE: 'configure', Transition.TRANSITION_CLEANUP: 'cleanup',
+               Transition.TRANSITION_ACTIVATE: 'activate', Transition.TRANSITION_DEACTIVATE: 'deactivate',
+               Transition.TRANSITION_UNCONFIGURED_SHUTDOWN: 'shutdown (unconfigured)',
+               Transition.TRANSITION_INACTIVE_SHUTDOWN: 'shutdown (inactive)',
+               Transition.TRANSITION_ACTIVE_SHUTDOWN: 'shutdown (active)'}
 SLOW, STUCK = 10.0, 60.0    # seconds of work on one message that are told, and that count as an error
 THROTTLE = 5.0  # seconds between two warnings about the same thing
 
@@ -71,6 +78,9 @@ class PerceptionNode(LifecycleNode):
                                      configurable=lambda: self.state == 'unconfigured')
         # absolute by convention: one /diagnostics for the whole robot
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.result())
+        for service in self.services:
+            if service.srv_type is ChangeState:
+                service.callback = self._answering(service.callback)
         for text in self.parameters.unknown(also_known):
             self.complain('parameters', text)
         # a clock that always runs: diagnostics matter most where /clock is missing
@@ -226,6 +236,7 @@ class PerceptionNode(LifecycleNode):
     def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
         """Stop and let go, from any state."""
         self.close()
+        self.state = 'finalized'
         return super().on_shutdown(state)
 
     def on_error(self, state: Any) -> TransitionCallbackReturn:
@@ -239,6 +250,20 @@ class PerceptionNode(LifecycleNode):
             self._stop()
         if self.state == 'inactive':
             self._release()
+
+    def _answering(self, change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Let the service refuse what the state does not have: rclpy raises, and who asked waits for ever."""
+        def answering(request: ChangeState.Request, response: ChangeState.Response) -> Any:
+            try:
+                return change(request, response)
+            except Exception as error:
+                asked = request.transition.label or TRANSITIONS.get(request.transition.id,
+                                                                    f'transition {request.transition.id}')
+                self.complain('refused', f'{asked} was asked for and is refused: the node is {self.state} '
+                              f'({type(error).__name__})')
+                response.success = False
+                return response
+        return answering
 
     def _stop(self) -> None:
         self.state = 'inactive'  # callbacks that still come do nothing
@@ -259,6 +284,7 @@ class PerceptionNode(LifecycleNode):
             output.close()
         self._outputs.clear()
         self.cleanup()
+        self.health.forget()
         self.state = 'unconfigured'
 
     def _transition_failed(self, transition: str, error: Exception) -> None:
@@ -273,6 +299,7 @@ class PerceptionNode(LifecycleNode):
         except Exception as error:      # diagnostics matter most where something fails
             self.failed(error)
         self._tell_stuck()
+        self.health.state = self.state
         self.health.fact('state', self.state)
         self._tell_missed()
         self._tell_unheard()
@@ -358,6 +385,5 @@ def _spin(executor: PatientExecutor, nodes: Sequence[PerceptionNode]) -> None:
         except ExternalShutdownException:
             return
         except Exception as error:
-            # rclpy lets errors of its own callbacks out (a transition that the state does not have, for one);
-            # a robot's eyes must not close over that
+            # rclpy lets errors of its own callbacks out; a robot's eyes must not close over that
             nodes[0].failed(error)

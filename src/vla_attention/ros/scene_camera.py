@@ -17,6 +17,7 @@ from vla_attention.ros.messages import write_image, write_jpeg
 from vla_attention.ros.parameters import CONFIGURE, Setting
 from vla_attention.ros.perception_node import PerceptionNode, run
 
+STANDING = 3.0  # seconds without a picture, at least, after which the clock is said to stand still
 RETRY = 1.0     # seconds until a source that cannot be opened again is tried once more
 
 SETTINGS = (
@@ -71,12 +72,19 @@ class SceneCamera(PerceptionNode):
             self.health.standing(key, '')
         # not `instruction` itself: "ros2 topic pub --once" goes as soon as it has found anybody who takes it
         self.subscribe(String, 'instruction/parsed', self._hear, qos.latched())
-        self._since = time.monotonic()
+        self._since = self._played = time.monotonic()
         self._timer = self.create_timer(1 / self.parameters['rate'], self._play)
 
     def deactivate(self) -> None:
         """Stop playing."""
         self.destroy_timer(self._timer)
+
+    def tick(self) -> None:
+        """Say so where no picture comes because /clock stands still."""
+        silent = time.monotonic() - self._played if self.state == 'active' else 0.0
+        standing = silent > max(STANDING, 2 / self.parameters['rate'])
+        self.trouble('clock', f'no picture for {silent:.0f} s: does /clock stand still (use_sim_time)?'
+                     if standing else '', 'pictures come again' if self.state == 'active' else '')
 
     def cleanup(self) -> None:
         """Close the source."""
@@ -89,6 +97,7 @@ class SceneCamera(PerceptionNode):
         return open_source(self.parameters['source'], **{name: self.parameters[name] for name in named})
 
     def _play(self) -> None:
+        self._played = time.monotonic()
         period = round(1e9 / self.parameters['rate'])
         if self._timer.timer_period_ns != period:
             self._timer.timer_period_ns = period
@@ -143,10 +152,16 @@ class SceneCamera(PerceptionNode):
         self._listeners = listeners
 
     def _hear(self, message: String) -> None:
-        parse = json.loads(message.data)
-        if parse['text'] == self._said:
+        try:
+            parse = json.loads(message.data)
+            text, initial = parse['text'], parse.get('initial', False)
+        except (ValueError, KeyError, TypeError) as error:
+            self.complain('instruction', f'{self.resolve_topic_name("instruction/parsed")}: data is no parse '
+                          f'of an instruction ({error!r}): {message.data[:60]!r}')
+            return
+        if text == self._said:
             self._taken = True
-        elif self._taken and not parse['initial']:
+        elif self._taken and not initial:
             self._overruled = True
 
 

@@ -66,9 +66,13 @@ class Topics:
         with self._lock:
             topic = self._topic(entry)
             topic.inputs.append(entry)
+            latched = entry.profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
             if topic.outputs == 0:
+                # what is kept outside comes to a new subscription alone
+                for have in topic.inputs if latched else ():
+                    self._close(have)
                 self._take_once(topic)
-            kept = topic.kept if entry.profile.durability == DurabilityPolicy.TRANSIENT_LOCAL else None
+            kept = topic.kept if latched else None
         if kept is not None:
             entry.callback(kept)
         return entry
