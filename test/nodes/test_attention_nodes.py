@@ -180,7 +180,8 @@ def test_ground_goes_by_an_image_that_cannot_be_looked_at(stack):
     def failed():
         stack.send(np.zeros((16, 16, 3), np.uint8))
         graph.spin(0.1)
-        return 'at least 32 pixels' in stack.complaint('attention_node')
+        said = stack.complaint('attention_node')
+        return 'image: image must be at least 32 pixels' in said and 'is left out' in said
     graph.wait(failed)
     assert not asked.done()
     graph.wait(lambda: stack.send() and graph.spin(0.1) is None and asked.done(), 60.0)

@@ -10,11 +10,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from vla_attention.ros import qos
-from vla_attention.ros.messages import ImageError, read_rgb, seconds
+from vla_attention.ros.messages import read_rgb, seconds
 from vla_attention.ros.parameters import Setting
 from vla_attention.ros.perception_node import PerceptionNode
 from vla_attention.ros.topics import Input
 from vla_attention.timing import JUMP
+from vla_attention.vision.image import check_image
 
 STILL = 2   # stamps equal to the one before, in a row, from which they count as standing still
 
@@ -100,7 +101,8 @@ class ImageNode(PerceptionNode):
     def _work(self, message: Any) -> None:
         try:
             image = read_rgb(message)
-        except ImageError as error:
+            check_image(image)
+        except ValueError as error:     # ImageError, and pictures too small to look at
             self.health.count('refused')
             self.complain('image', f'{self._image_topic}: {error}; the image is left out')
             return
