@@ -266,6 +266,24 @@ def test_lines_end_at_line_feeds_alone(tmp_path, content, lines):
     assert read_lines(tmp_path / 'lines.txt') == lines
 
 
+@pytest.mark.parametrize(('encoding', 'says'), [
+    ('cp949', 'looks like CP949: save it as UTF-8'), ('utf-16', 'looks like UTF-16: save it as UTF-8'),
+    ('utf-16-le', 'looks like UTF-16')])
+@pytest.mark.parametrize('text', ['컵을 집어줘\n', '컵 pick up the cup\n' * 3, 'pick up the cup\n'])
+def test_lines_in_another_encoding_are_told_which(tmp_path, encoding, says, text):
+    if text.isascii() and encoding == 'cp949':
+        return
+    (tmp_path / 'lines.txt').write_bytes(text.encode(encoding))
+    with pytest.raises(UsageError, match=f'not UTF-8 text.*{says}'):
+        read_lines(tmp_path / 'lines.txt')
+
+
+def test_lines_of_noise_are_told_without_a_guess(tmp_path):
+    (tmp_path / 'lines.txt').write_bytes(bytes(range(128, 256)))
+    with pytest.raises(UsageError, match=r'not UTF-8 text: invalid start byte at byte 0$'):
+        read_lines(tmp_path / 'lines.txt')
+
+
 @pytest.mark.parametrize('encoding', ['utf-8', 'ascii', 'cp949'])
 def test_what_the_output_cannot_hold_is_escaped(monkeypatch, encoding):
     written = io.BytesIO()

@@ -1,6 +1,8 @@
 """Files and folders of the command line: what is no good is told before the work, and pictures are true."""
 
 import json
+import unicodedata
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -9,7 +11,7 @@ import pytest
 from quick_backends import Quick
 
 from vla_attention.cli import bench, ground, main
-from vla_attention.cli.common import UsageError, told
+from vla_attention.cli.common import UsageError, as_on_disk, told
 from vla_attention.cli.images import read_image, write_image
 from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import Pipeline
@@ -210,3 +212,19 @@ def test_an_instruction_without_words_is_drawn_whatever_head_is_asked(capsys, he
     (UsageError('--out: no'), '--out: no')])
 def test_errors_are_told_as_people_do(error, says):
     assert told(error) == says
+
+
+@pytest.mark.parametrize(('there', 'typed'), [('NFD', 'NFC'), ('NFC', 'NFD')])
+def test_names_are_found_however_they_are_composed(capsys, columns, here, there, typed):
+    folder, name = '사진 폴더', '컵 é.png'
+    write_image(here / unicodedata.normalize(there, folder) / unicodedata.normalize(there, name), IMAGE)
+    path = unicodedata.normalize(typed, f'{folder}/{name}')
+    assert run(capsys, 'ground', path, 'cup')[0] == 0
+    (here / 'q.jsonl').write_text(json.dumps({'image': path, 'instruction': 'cup'}), encoding='utf-8')
+    status, out, _ = run(capsys, 'ground', '--jsonl', 'q.jsonl')
+    assert status == 0 and 'error' not in out
+
+
+@pytest.mark.parametrize('path', ['없는 폴더/그림.png', '없다.png', 'a.png', '/없다', '가' * 300, '\0가'])
+def test_a_name_that_is_not_there_stays_as_it_is(here, path):
+    assert as_on_disk(Path(path)) == Path(path)

@@ -99,6 +99,8 @@ def test_tokens_cover_the_text(parser):
     ('Tell me where the scissors are', {'target': ['scissors']}),
     ('컵이 더러우니까 씻어줘', {'target': ['컵'], 'action': ['씻어줘']}),
     ('사과를 나한테 줘', {'target': ['사과'], 'destination': ['나']}),
+    ('문 뒤에 상자를 놔', {'target': ['상자'], 'destination': ['문 뒤']}),
+    ('ＴＶ 리모컨을 집어줘', {'target': ['ＴＶ 리모컨']}),
     ('접시에 남은 음식을 쓰레기통에 버려', {'target': ['접시에 남은 음식'], 'destination': ['쓰레기통']}),
     ('쿠키 두 개만 꺼내줘', {'target': ['쿠키 두 개']}),
     ('내 열쇠 어디 있는지 찾아봐', {'target': ['내 열쇠']}),

@@ -22,6 +22,7 @@ def test_characters_know_syllables_case_and_accents():
     assert character_features('A')[0] == character_features('a')[0] == character_features('á')[0]
     assert character_features('A') != character_features('a') != character_features('á')
     assert character_features('’')[0] == character_features("'")[0]
+    assert character_features('Ｔ') == character_features('T')     # of full width
     assert encode('힣🙂ㅋあ').min() >= 0
 
 
@@ -33,7 +34,7 @@ def test_pieces_are_cut_at_spaces_and_marks():
 
 
 @pytest.mark.parametrize(('text', 'cuts'), [
-    ('접시 위에 컵을 둬', [4]), ('상자 뒤에 컵을 둬', [4]), ('컵을 집은 뒤에 둬', []),
+    ('접시 위에 컵을 둬', [4]), ('상자 뒤에 컵을 둬', [4]), ('컵을 집은 뒤에 둬', []), ('우산 뒤에 둬', [4]),
     ('책상 위에 컵이 있어', []), ('위에 둬', []), ('put it', [])])
 def test_a_place_noun_is_cut_from_its_particle(text, cuts):
     assert certain_cuts(text) == cuts
@@ -188,6 +189,18 @@ def test_order_words_say_which_comes_first(text, order):
     assert [step.action for step in steps] == order
 
 
+@pytest.mark.parametrize(('text', 'order'), [
+    ('close box as soon as you put pen', ['put', 'close']),
+    ('as soon as you close box put pen', ['close', 'put']),
+    ('close box as soon as possible put pen', ['close', 'put']),
+    ('put pen prior to closing box', ['put', 'closing']),
+    ('prior to closing box put pen', ['put', 'closing'])])
+def test_two_words_say_which_comes_first(text, order):
+    close = 'closing' if 'closing' in text else 'close'
+    marks = {close: 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
+    assert [step.action for step in _steps(text, marks, {'box': close, 'pen': 'put'})] == order
+
+
 def test_an_order_word_that_belongs_to_no_verb_turns_nothing():
     marks = {'take': 'action', 'cookies': 'target', 'close': 'action', 'oven': 'target'}
     steps = _steps('before they burn take cookies close oven', marks, {'cookies': 'take', 'oven': 'close'})
@@ -243,3 +256,18 @@ def test_things_without_a_verb_are_steps():
     assert _steps('cup', {'cup': 'target'}, {}) == (Step(target='cup'),)
     both = _steps('cup and pen', {'cup': 'target', 'pen': 'target'}, {})
     assert both == (Step(target='cup'), Step(target='pen'))
+
+
+@pytest.mark.parametrize(('text', 'inside'), [
+    ('“빨간 컵”', '빨간 컵'), ('「컵」', '컵'), ('"red cup"', 'red cup'), ('"a" or "b"', '"a" or "b"'),
+    ('집어줘~', '집어줘'),
+    ('집어줘ㅎㅎ', '집어줘'), ('""', '""')])
+def test_quotes_around_a_span_and_laughter_behind_it_are_left_out(text, inside):
+    labels = [1, *[2] * (len(text) - 1)]
+    span, = spans_of(text, labels)
+    assert text[span.start:span.end] == inside
+
+
+def test_a_quote_may_lie_just_outside_of_a_span():
+    assert spans_of('"cup" now', [1, 2, 2, 2, 0, 0, 0, 0, 0]) == [Span(1, 4, 'target')]
+    assert spans_of('5" cup', [1, 2, 0, 0, 0, 0]) == [Span(0, 2, 'target')]

@@ -1,7 +1,11 @@
 """Referring phrases taken apart, in both languages."""
 
+import unicodedata
+
 import pytest
 
+from vla_attention.grounding.colour import COLOURS
+from vla_attention.grounding.resolve import POSITIONS, RELATIONS, SIZES
 from vla_attention.language import parse_phrase
 from vla_attention.language.lexicon import FIELDS, Lexicon, load_lexicon
 from vla_attention.language.phrase_parser import things_of
@@ -110,3 +114,139 @@ def test_a_lexicon_that_leads_nowhere_is_refused():
     ('샌들들', True)])
 def test_a_korean_noun_that_ends_like_a_plural_is_one(text, plural):
     assert parse_phrase(text).plural is plural
+
+
+def meaning(phrase):
+    """Return what a phrase says, whatever language it is in."""
+    reference = None if phrase.reference is None else meaning(phrase.reference)
+    return (phrase.kind, phrase.plural, phrase.colours, phrase.material, phrase.size, phrase.ordinal,
+            phrase.position, phrase.relation, reference)
+
+
+@pytest.mark.parametrize(('korean', 'english'), [
+    # how many
+    ('컵 두 개', 'two cups'), ('컵 2개', '2 cups'), ('컵두개', 'two cups'), ('두 개의 컵', 'two cups'),
+    ('사과 하나', 'one apple'),
+    ('책 세 권', 'three books'), ('연필 네 자루', 'four pencils'), ('사과 두 알', 'two apples'),
+    ('종이 두 장', 'two sheets of paper'),
+    ('고양이 두 마리', 'two cats'), ('빨간 컵 세 개', 'three red cups'), ('컵 모두', 'all the cups'),
+    ('각 컵', 'every cup'),
+    ('컵 큰 거 하나', 'one large cup'), ('상자 중에서 제일 큰 것', 'the largest of the boxes'),
+    ('상자 중 하나', 'one of the boxes'),
+    ('배 두 개', 'two pears'), ('배 한 척', 'one boat'), ('차 두 대', 'two cars'),
+    ('물 한 잔', 'a glass of water'),
+    # particles
+    ('컵도', 'the cup'), ('컵만', 'the cup'), ('컵부터', 'the cup'), ('컵들을', 'the cups'),
+    ('컵 좀', 'the cup'),
+    ('접시 위에다가', 'on the plate'), ('왼쪽으로부터 두 번째 컵', 'second cup from the left'),
+    ('접시 쪽으로', 'the plate'),
+    # spacing
+    ('책상위에 있는 컵', 'cup on the desk'), ('접시옆', 'next to the plate'), ('상자안에', 'in the box'),
+    ('맨왼쪽 컵', 'the leftmost cup'),
+    ('왼쪽에서 2번째 컵', '2nd cup from the left'), ('왼쪽에서 여섯 번째 컵', 'sixth cup from the left'),
+    # places without a particle, and without a word for the place
+    ('접시 옆 컵', 'cup next to the plate'), ('접시 왼쪽 컵', 'cup left of the plate'),
+    ('상자 안 빨간 컵', 'red cup in the box'),
+    ('접시 바로 옆에 있는 컵', 'cup right next to the plate'),
+    ('접시의 오른쪽 옆에 있는 컵', 'cup right of the plate'),
+    ('접시보다 왼쪽에 있는 컵', 'cup left of the plate'), ('바구니에 담긴 사과', 'apple in the basket'),
+    ('접시에 담긴 사과', 'apple on the plate'), ('벽에 걸려 있는 시계', 'clock on the wall'),
+    ('바닥에 굴러다니는 공', 'ball on the floor'),
+    ('책상 위에 거꾸로 놓인 컵', 'cup on the desk'), ('접시에서 가장 가까운 컵', 'cup closest to the plate'),
+    ('접시와 가까운 컵', 'cup near the plate'), ('접시에서 제일 먼 컵', 'cup farthest from the plate'),
+    ('나와 가장 가까운 컵', 'cup closest to me'),
+    ('책과 컵 가운데에 있는 펜', 'pen between the book and the cup'),
+    ('컵라면 옆 젓가락', 'chopsticks next to the cup noodles'),
+    ('책상 오른쪽 끝에 있는 컵', 'cup at the right end of the desk'),
+    ('접시 뒤편의 컵', 'cup beyond the plate'), ('식탁 왼쪽', 'the left side of the table'),
+    # what a thing has, holds or wears is not the thing
+    ('뚜껑이 빨간 병', 'bottle with a red lid'), ('빨간 뚜껑이 달린 병', 'bottle with a red lid'),
+    ('컵이 놓인 접시', 'plate with a cup on it'),
+    ('물이 가득 담긴 컵', 'cup full of water'), ('손잡이 없는 컵', 'cup without a handle'),
+    ('모자를 쓴 인형', 'doll wearing a hat'),
+    ('크기가 작은 컵', 'small cup'), ('키가 큰 병', 'tall bottle'),
+    ('상자 밖에 있는 컵', 'cup outside the box'),
+    # inflected and derived attributes
+    ('작고 빨간 컵', 'small red cup'), ('빨갛고 큰 컵', 'large red cup'),
+    ('두껍고 빨간 책', 'thick red book'), ('빨간색인 컵', 'cup that is red'),
+    ('연초록 컵', 'light-green cup'), ('진분홍색 컵', 'pink cup'), ('황금빛 열쇠', 'golden key'),
+    ('회색빛 상자', 'grey-colored box'),
+    ('제일 커다란 상자', 'the largest box'), ('젤 작은 상자', 'the smallest box'),
+    ('가장 두꺼운 책', 'the thickest book'),
+    ('두 번째로 큰 컵', 'the second largest cup'), ('제일 앞에 있는 컵', 'the nearest cup'),
+    ('가까운 컵', 'the near cup'),
+    ('유리로 만든 컵', 'cup made of glass'), ('중간 크기의 상자', 'the medium-sized box'),
+    ('저쪽에 있는 컵', 'cup over there'),
+    ('푸른색 접시', 'blue plate'), ('하늘색 접시', 'sky blue plate'), ('왼쪽에 있는 컵', 'cup on your left'),
+    # both alphabets
+    ('red 컵', 'red cup'), ('빨간 Box', 'red box'), ('tv 리모컨', 'tv remote'), ('ＴＶ', 'tv'),
+])
+def test_korean_means_what_english_means(korean, english):
+    assert meaning(parse_phrase(korean)) == meaning(parse_phrase(english))
+    assert not parse_phrase(korean).unknown
+    assert meaning(parse_phrase(unicodedata.normalize('NFD', korean))) == meaning(parse_phrase(korean))
+
+
+@pytest.mark.parametrize(('text', 'kind'), [
+    ('국그릇', 'bowl'), ('십자드라이버', 'screwdriver'), ('딸기우유', 'milk'),
+    ('교통카드를', 'business card'), ('병뚜껑들', 'lid'),
+    ('페트병', 'bottle'), ('서류함', 'bin'), ('소나무', 'tree'), ('시약병', 'bottle'),
+    ('폐기물통', 'container'),
+    ('바가지', 'scoop'), ('통로', ''), ('구덩이', ''), ('두부', ''), ('앞치마', 'dress')])
+def test_a_korean_compound_is_what_its_last_part_is(text, kind):
+    assert parse_phrase(text).kind == kind
+
+
+@pytest.mark.parametrize(('text', 'kind', 'position'), [
+    ('cup from the box', 'cup', ''), ('cup across from the plate', 'cup', ''),
+    ('bowl containing apples', 'bowl', ''),
+    ('box labelled fragile', 'box', ''), ('cup 3', 'cup', ''), ('box no. 2', 'box', ''),
+    ('cup here', 'cup', ''),
+    ("the cup that's on the left", 'cup', 'left'), ('cup on the other side', 'cup', ''),
+    ('two slices of pizza', 'pizza', ''),
+    ('the left one of the cups', 'cup', 'left'), ('three children', 'person', ''), ('clothes', 'shirt', ''),
+    ('the item at the very top', 'object', 'topmost'), ('first-aid kit', '', ''),
+    ('the corner of the table', '', 'corner'), ('red labelled box', 'box', '')])
+def test_english_heads(text, kind, position):
+    phrase = parse_phrase(text)
+    assert (phrase.kind, phrase.position, phrase.ordinal, phrase.relation) == (kind, position, 0, '')
+
+
+def test_part_of_a_thing_is_not_beside_it():
+    assert parse_phrase('냉장고 위 칸').relation == ''
+    assert parse_phrase('맨 위 서랍').position == 'topmost'
+
+
+def test_a_time_is_no_place():
+    assert parse_phrase('아침에 먹던 약').reference is None
+
+
+def test_what_the_lexicon_calls_looks_and_places_is_what_grounding_knows():
+    lexicon = load_lexicon()
+    for language in ('en', 'ko'):
+        words = lexicon.words[language]
+        assert set(words['colours'].values()) == set(COLOURS)
+        assert set(words['sizes'].values()) == SIZES
+        assert set(words['positions'].values()) <= POSITIONS
+        assert set(words['relations'].values()) <= RELATIONS
+
+
+@pytest.mark.parametrize(('korean', 'english'), [
+    ('랩탑', 'laptop'), ('티브이', 'tv'), ('USB 메모리', 'usb drive'), ('케이블선', 'cable'),
+    ('밧데리', 'battery'), ('타올', 'towel'),
+    ('걸레', 'rag'), ('봉지', 'bag'), ('병따개', 'bottle opener'), ('택배', 'parcel'),
+    ('포스트잇', 'sticky note'),
+    ('글라스', 'glass'), ('뺀찌', 'pliers'),
+    ('네임펜', 'marker'), ('인두기', 'soldering iron'), ('안전모', 'hard hat'), ('쓰레빠', 'slipper'),
+    ('파레트', 'pallet'), ('블럭', 'block'),
+    ('케익', 'cake'), ('도너츠', 'donut'), ('인형', 'doll'), ('주전자', 'kettle'), ('컵받침', 'coaster'),
+    ('토끼 인형', 'toy rabbit'),
+    ('콜라캔', 'coke can'), ('설탕 상자', 'sugar box'), ('설탕상자', 'sugar box'),
+    ('토마토소스 캔', 'can of tomato sauce'), ('별 블록', 'star block'), ('삼각형 블록', 'triangle block'),
+    ('케이크 조각', 'slice of cake'), ('나무토막', 'wooden block'),
+    ('나무 상자', 'wooden box'), ('오렌지 주스', 'orange juice'),
+    ('식세기', 'dishwasher')])
+def test_everyday_words_of_both_languages(korean, english):
+    found, wanted = parse_phrase(korean), parse_phrase(english)
+    assert found.kind
+    assert (found.kind, found.colours, found.material) == (wanted.kind, wanted.colours, wanted.material)

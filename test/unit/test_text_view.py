@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import ImageFont
@@ -107,3 +109,7 @@ def test_what_has_no_room_is_marked():
     cut = shortened('the red mug beside the plate', 20, 120)
     assert cut.startswith('the r') and cut.endswith('…') and text_size(cut, 20)[0] <= 120
     assert shortened('red mug', 20, -5) == '…'
+
+
+def test_decomposed_korean_is_drawn_composed():
+    assert drawable(unicodedata.normalize('NFD', '빨간 컵')) == drawable('빨간 컵')

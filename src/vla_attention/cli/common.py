@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,32 @@ class UsageError(ValueError):
 def path(text: str) -> Path:
     """Take an argument for a path; an empty one would be the current folder, which nobody means by it.
 
+    What is not there as it is typed is looked for in other spellings (:func:`as_on_disk`).
+
     :raises argparse.ArgumentTypeError: it is empty; argparse names the option.
     """
     if not text:
         raise argparse.ArgumentTypeError('is empty; give a path')
-    return Path(text)
+    return as_on_disk(Path(text))
+
+
+def as_on_disk(path: Path) -> Path:
+    """Return a path as it is there, whether its names are composed or decomposed: they look the same.
+
+    Names from macOS come decomposed (Hangul as single letters), those that are typed composed. A path that is
+    there in neither way stays as it is.
+    """
+    try:
+        if path.exists():
+            return path
+        parent = path.parent if path.parent == path else as_on_disk(path.parent)
+        wanted = unicodedata.normalize('NFC', path.name)
+        if path.name.isascii() or not parent.is_dir():
+            return path if parent == path.parent else parent / path.name
+        return next((entry for entry in sorted(parent.iterdir())
+                     if unicodedata.normalize('NFC', entry.name) == wanted), parent / path.name)
+    except (OSError, ValueError):       # a name that no file can have, a folder that cannot be read
+        return path
 
 
 def make_folder(folder: Path, option: str) -> None:
@@ -83,6 +105,23 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_bytes().decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        raise UsageError(f'{path} is not UTF-8 text: {error.reason} at byte {error.start}') from error
+        raise UsageError(f'{path} is not UTF-8 text: {error.reason} at byte {error.start}'
+                         f'{_likely_encoding(path)}') from error
+    if '\0' in text:        # UTF-16 of Latin letters is UTF-8 of zeros
+        raise UsageError(f'{path} is not UTF-8 text: it holds zeros{_likely_encoding(path)}')
     # not splitlines, which splits at U+2028 and form feeds too
     return [line.removesuffix('\r') for line in text.removesuffix('\n').split('\n')] if text else []
+
+
+def _likely_encoding(path: Path) -> str:
+    """Say what a file is written in that is not UTF-8, and what to do; '' where nothing tells."""
+    data = path.read_bytes()
+    zeros = data[:1000].count(0)
+    if data.startswith((b'\xff\xfe', b'\xfe\xff')) or zeros > 0.1 * min(len(data), 1000):
+        name = 'UTF-16'
+    else:
+        try:
+            name = 'CP949' if any('가' <= letter <= '힣' for letter in data.decode('cp949')) else ''
+        except UnicodeDecodeError:
+            name = ''
+    return f'; it looks like {name}: save it as UTF-8 (iconv -f {name} -t UTF-8)' if name else ''

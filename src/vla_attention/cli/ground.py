@@ -11,6 +11,7 @@ from vla_attention.cli.backend import add_backend, make_pipeline
 from vla_attention.cli.common import (
     UsageError,
     add_command,
+    as_on_disk,
     make_folder,
     path,
     print_json,
@@ -115,7 +116,8 @@ def _question(source: Path, number: int, line: str) -> _Question:
         depth = data.get('depth')
         if '' in (data['image'], depth):        # it would be the current folder
             raise UsageError(f'{source}, line {number}: "image" or "depth" is empty')
-        return _Question(Path(data['image']), data['instruction'], None if depth is None else Path(depth))
+        return _Question(as_on_disk(Path(data['image'])), data['instruction'],
+                         None if depth is None else as_on_disk(Path(depth)))
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UsageError(f'{source}, line {number}: not {{"image": ..., "instruction": ...}} or '
                          '{"image": ..., "instruction": ..., "depth": ...}') from error

@@ -9,13 +9,16 @@ from functools import lru_cache
 
 import numpy as np
 
+from vla_attention.language.lexicon import load_lexicon
+
 FEATURES = 6
 """Numbers a character: symbol, initial, medial, final, syllable bucket, case and accent."""
 
 SYMBOLS = 104
 SYLLABLE_BUCKETS = 2048
 _HANGUL_FIRST, _HANGUL_LAST = 0xAC00, 0xD7A3
-_QUOTES = {'’': "'", '‘': "'", '“': '"', '”': '"'}
+_QUOTES = {'’': "'", '‘': "'", '“': '"', '”': '"', '「': '"', '」': '"', '『': '"', '』': '"'}
+_FULL_WIDTH, _FULL_WIDTH_LAST, _TO_ASCII = 0xFF01, 0xFF5E, 0xFEE0     # "ＴＶ"
 _SPACE, _SYLLABLE, _JAMO, _LETTER, _MARK = 1, 2, 99, 100, 101    # 0 pads; ASCII 33..126 takes 3 to 96
 
 
@@ -23,6 +26,8 @@ _SPACE, _SYLLABLE, _JAMO, _LETTER, _MARK = 1, 2, 99, 100, 101    # 0 pads; ASCII
 def character_features(character: str) -> tuple[int, int, int, int, int, int]:
     """Return the numbers of one character."""
     code = ord(character)
+    if _FULL_WIDTH <= code <= _FULL_WIDTH_LAST:
+        return character_features(chr(code - _TO_ASCII))
     if _HANGUL_FIRST <= code <= _HANGUL_LAST:
         index = code - _HANGUL_FIRST
         return (_SYLLABLE, 1 + index // 588, 1 + index // 28 % 21, 1 + index % 28,
@@ -51,10 +56,12 @@ _FINAL_N = 4
 def certain_cuts(text: str) -> list[int]:
     """Return where a particle begins for sure: "접시 위|에", "상자 뒤|에".
 
-    뒤에 behind a final ㄴ ("집은 뒤에") may tell a time, and is left to the model.
+    뒤에 behind a final ㄴ ("집은 뒤에") may tell a time, and is left to the model, unless it stands behind a
+    thing ("문 뒤에").
     """
     return [match.end() - 1 for match in _PLACE.finditer(text)
-            if text[match.end() - 2] != '뒤' or character_features(match[1])[3] != 1 + _FINAL_N]
+            if text[match.end() - 2] != '뒤' or character_features(match[1])[3] != 1 + _FINAL_N
+            or text[:match.end(1)].split()[-1] in load_lexicon().words['ko']['kinds']]
 
 
 def pieces_of(text: str, starts: Sequence[bool]) -> list[tuple[int, int]]:

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 FIELDS = ('kinds', 'colours', 'materials', 'sizes', 'ordinals', 'positions', 'relations')
+_IRREGULAR = {'children': 'child', 'men': 'man', 'women': 'woman', 'mice': 'mouse', 'feet': 'foot',
+              'teeth': 'tooth'}
 
 
 class Lexicon:
@@ -32,8 +34,9 @@ class Lexicon:
             for language in ('en', 'ko'):
                 table: dict[str, Any] = {}
                 if language == 'en' and name != 'relations':
-                    # a canonical name means itself, whatever other entry has it for a synonym
-                    table.update((str(key).replace('_', ' '), key) for key in data[name])
+                    # a canonical name means itself, whatever other entry has it for a synonym; a number does
+                    # not: "2 cups" are not the second
+                    table.update((key.replace('_', ' '), key) for key in data[name] if isinstance(key, str))
                 for key, entry in data[name].items():
                     for word in entry.get(language, []):
                         table.setdefault(word, key)
@@ -46,16 +49,34 @@ class Lexicon:
             raise ValueError(f'the lexicon has no kind {", ".join(sorted(strange))}')
 
     def lookup(self, field: str, word: str, language: str) -> Any:
-        """Return the canonical value of a word (English: also of a plural), or None."""
+        """Return the canonical value of a word (English: also of a plural), or None.
+
+        Words in Latin letters are English, in a Korean phrase too ("red 컵", "빨간 box").
+        """
+        if language == 'ko' and word.isascii() and word not in self.words['ko'][field]:
+            language, word = 'en', word.lower()
         table = self.words[language][field]
         if language == 'ko' or word in table:
             return table.get(word)
         return next((table[form] for form in singular_forms(word) if form in table), None)
 
+    def compound(self, first: str, second: str, language: str) -> str:
+        """Return the kind that two nouns name together, of which English has the name; '' where it has none.
+
+        "설탕 상자" is what "sugar box" is, "토마토소스 캔" a "can of tomato sauce", "별 블록" a star.
+        """
+        one, other = self.lookup('kinds', first, language), self.lookup('kinds', second, language)
+        if not one or not other:
+            return ''
+        if other == 'block' and other in self.like[one]:
+            return str(one)
+        table = self.words['en']['kinds']
+        return str(table.get(f'{one} {other}') or table.get(f'{other} of {one}') or '')
+
 
 def singular_forms(word: str) -> list[str]:
     """Return what an English plural may be the plural of: "boxes" -> ["boxe", "box"]."""
-    forms = []
+    forms = [_IRREGULAR[word]] if word in _IRREGULAR else []
     if word.endswith('ves'):
         forms += [word[:-3] + 'fe', word[:-3] + 'f']
     if word.endswith('ies'):

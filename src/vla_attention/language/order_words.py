@@ -12,6 +12,8 @@ EARLIER = frozenset(('after', 'once'))                  # ... before the other
 REFERRING = frozenset(('that', 'this', 'which', 'anything', 'all'))     # "after that": no verb's word
 OPENING = frozenset(('.', '!', '?', ';', 'and', 'then', 'please'))  # a clause opens a sentence after these
 CLEAR = 0.3     # attention that a word pays to the verb it belongs to, at least
+# the same of two words and what must follow them: no verb's name may stand there ("as soon as it boils")
+PHRASES = {('prior', 'to'): 'ing', ('soon', 'as'): 'you'}
 ALONE = 0.8     # attention to itself from which on a word belongs to no verb: "before it burns"
 
 
@@ -20,7 +22,8 @@ def turns_of(text: str, pieces: Sequence[tuple[int, int]], time: np.ndarray,
     """Return (earlier, later) pairs of verbs as the text says them.
 
     "Before closing the box, put ...", "put ... before closing the box", "닫기 전에 ... 넣어",
-    "옮겨, 그 전에 ... 열어", "put ... after opening", "put ..., but first open".
+    "옮겨, 그 전에 ... 열어", "put ... after opening", "put ..., but first open", "put ... prior to closing",
+    "close ... as soon as you put".
 
     :param pieces: [start, end) of each of the T tokens.
     :param time: (T, T), the head that links time words to verbs.
@@ -31,19 +34,23 @@ def turns_of(text: str, pieces: Sequence[tuple[int, int]], time: np.ndarray,
     for index, word in enumerate(words):
         before = words[index - 1] if index else ''
         after = words[index + 1] if index + 1 < len(words) else ''
+        third = words[index + 2] if index + 2 < len(words) else ''
+        ending = PHRASES.get((word, after))
+        phrase = ending is not None and third.endswith(ending) and (word != 'soon' or before == 'as')
         first = (word == 'first' and before == 'but') or (word == 'before' and after in ('that', 'this'))
-        turning = word in LATER or word == 'after' or (word == 'once' and after in ('you', 'the'))
+        turning = phrase or word in LATER or word == 'after' or (word == 'once' and after in ('you', 'the'))
         if len(verbs) < 2 or not (first or (turning and after not in REFERRING)):
             continue
         korean = '가' <= word[0] <= '힣'
         own = _own(index, time, verbs, behind=korean and before != '그')
-        if own is None or time[index, index] >= ALONE:
+        if own is None or (time[index, index] >= ALONE and not phrase):
             continue
         stands_before = index < verbs[own][0]
         opens = not stands_before if korean else not first and (index == 0 or before in OPENING)
         other = own + 1 if opens else own - 1
         if 0 <= other < len(verbs):
-            own_first = first or word in EARLIER or (korean and stands_before)  # 그 전에 X: X comes first
+            # 그 전에 X: X comes first
+            own_first = first or word in EARLIER or word == 'soon' or (korean and stands_before)
             turns.add((own, other) if own_first else (other, own))
     return turns
 

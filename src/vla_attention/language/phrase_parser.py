@@ -9,26 +9,20 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
+from vla_attention.language import english_words, korean_phrases, korean_words
 from vla_attention.language.lexicon import Lexicon, load_lexicon
 from vla_attention.language.phrase import Phrase
 
-_KO_PLURAL = re.compile('(.*들)[을이은도과]?')     # "컵들"
 _HANGUL = re.compile('[가-힣]')
 _LONGEST = 4    # words of the longest entry of the lexicon
-_JOINTS = {'en': re.compile(r'\s+and\s+'), 'ko': re.compile(r'(?<=\S)(?:와|과|하고|이랑|랑)\s+')}
+_JOINTS = {'en': re.compile(r'\s+and\s+'),
+           'ko': re.compile(r'(?<=\S)(?:와|과|하고|이랑|랑)\s+|\s+(?:및|그리고|하고|이랑|랑)\s+')}
 _MOST_JOINTS = 4        # of "A and B and C ..." that are tried; each more doubles the ways to split
 
 # what a position may be said to be of without meaning another thing than the picture
 _WHOLE = frozenset(('table', 'desk', 'floor', 'monitor', 'picture frame', 'scene', 'view'))
+_SURFACES = frozenset(('table', 'desk', 'floor'))     # "식탁 왼쪽" is on the table, "모니터 왼쪽" beside it
 _SIDES = {'left_of': 'left', 'right_of': 'right', 'in_front_of': 'front', 'behind': 'back'}
-_EN_ARTICLES = frozenset((
-    'a', 'an', 'the', 'this', 'that', 'these', 'those', 'its', 'his', 'her', 'their', 'my', 'your', 'our',
-    'some', 'any', 'of'))
-_EN_FILLER = frozenset((
-    'very', 'most', 'more', 'dark', 'light', 'bright', 'pale', 'deep', 'colored', 'coloured', 'side', 'one',
-    'ones', 'there', 'which', 'is', 'are', 'to', 'from', 'other', 'color', 'colour', 'in', 'and', 'part',
-    'hand'))
-_EN_CLAUSE = ('with', 'without', 'that', 'which')
 _EN_PLACE = re.compile(
     r'\b(?:(?:on|at|to|in|near|from|towards?|by) (?:the |its )?)'
     r'((?:very )?(?:far |upper |top |lower |bottom |back |front |left |right |middle |center |centre )*'
@@ -36,19 +30,10 @@ _EN_PLACE = re.compile(
     r'(?: (?:corner|edge|side|end|hand side|half|part))?)'
     r'(?: of (?:the )?(?:image|picture|photo|scene|view|table|desk|frame|screen|row|workspace|counter))?'
     r'(?! of\b)(?! (?:the|a|an) )\b')
-_EN_EMPHASIS = re.compile(r'\b(?:right|just|directly|immediately) '
-                          r'(?=(?:behind|next to|in front of|beside|under|above|below|on top of|near)\b)')
-_EN_MEASURES = ('slice', 'piece', 'pair', 'bunch', 'loaf', 'head', 'ear', 'kind', 'set')
 _EN_CLOSEST = re.compile(r'\b(?:(closest|nearest|near|close|closer)|(farthest|furthest|far|away)) '
-                         r'(?:to|from) (?:the )?(?:camera|us|me|you|viewer|robot)\b')
+                         r'(?:(?:to|from) (?:the )?(?:camera|viewer|robot)|(?:(?:to|from) )?(?:us|me|you))\b')
 _EN_FURTHEST = re.compile(r'\b(?:furthest|farthest) (?:to|on) the (left|right)\b')
-_KO_LINKS = frozenset(('있는', '놓인', '놓여', '들어', '담긴', '있던', '놓여있는', '들어있는',
-                       '보이는', '쪽의', '쪽'))
-_KO_MOST = ('맨', '가장', '제일')
-_KO_FILLER = frozenset(('그', '저', '이', '진한', '연한', '밝은', '어두운', '짙은', '옅은', '된', '한',
-                        '모양', '모양의', '색깔', '색상의', '색깔의', '쪽', '놓인', '다른', '바로'))
-_KO_PARTICLE = re.compile(r'(에서|으로|에다|에게|의|에|로|을|를|은|는|이|가|와|과)$')
-_KO_REFERENCE = re.compile(r'(에서|에|의|와|과|이|가|보다)$')
+_KO_MIDDLE = ('가운데', '중간')     # of two things: between them
 
 
 def parse_phrase(text: str, language: str | None = None) -> Phrase:
@@ -73,9 +58,9 @@ def parse_phrase(text: str, language: str | None = None) -> Phrase:
 
 @lru_cache(maxsize=1024)
 def _parse_cached(text: str, language: str) -> Phrase:
-    phrase = _korean(text) if language == 'ko' else _english(text)
-    plural = phrase.plural or (language == 'ko' and _is_plural(text))
-    return replace(phrase, text=text, language=language, plural=plural)
+    plain = unicodedata.normalize('NFKC', text)     # "ＴＶ" is TV
+    phrase = _korean(plain) if language == 'ko' else _english(plain)
+    return replace(phrase, text=text, language=language)
 
 
 def things_of(text: str, language: str) -> tuple[Phrase, ...]:
@@ -105,7 +90,7 @@ def _joints(text: str, language: str) -> list[tuple[int, int]]:
     """Return where a text says "and", (start, end) each; "사과" (apple), "노랑" (yellow) only end like it."""
     lexicon = load_lexicon()
     found = [match.span() for match in _JOINTS[language].finditer(text)
-             if language == 'en' or not _known(text[:match.end()].split()[-1], lexicon)]
+             if language == 'en' or not korean_words.known(text[:match.end()].split()[-1], lexicon)]
     return found[:_MOST_JOINTS]
 
 
@@ -113,13 +98,6 @@ def _is_whole(phrase: Phrase) -> bool:
     """Tell whether a phrase is one thing: the lexicon knows it, and any "and" in it is of its own name."""
     return bool(phrase.kind) and (len(_joints(phrase.text, phrase.language))
                                   == len(_joints(phrase.noun, phrase.language)))
-
-
-def _is_plural(text: str) -> bool:
-    """Tell whether a Korean phrase asks for all of them."""
-    many = _KO_PLURAL.fullmatch(text.split()[-1] if text else '')
-    # "샌들" is one thing
-    return text.startswith('모든 ') or (many is not None and not _known(many[1], load_lexicon()))
 
 
 def _noun_phrase(words: list[str], language: str, lexicon: Lexicon) -> dict[str, Any]:
@@ -135,7 +113,15 @@ def _noun_phrase(words: list[str], language: str, lexicon: Lexicon) -> dict[str,
             plural = language == 'en' and noun not in lexicon.words['en']['kinds']
             found.update(noun=noun, kind=kind, plural=plural)
             head -= size
+            if size == 1 and head and (whole := lexicon.compound(words[head - 1], noun, language)):
+                found.update(noun=f'{words[head - 1]} {noun}', kind=whole)
+                head -= 1
             break
+    else:
+        kind = _compound(words[-1], lexicon) if language == 'ko' and words else ''
+        if kind:
+            found.update(noun=words[-1], kind=kind)
+            head -= 1
     position = 0
     while position < head:
         for size in range(min(_LONGEST, head - position), 0, -1):
@@ -150,24 +136,26 @@ def _noun_phrase(words: list[str], language: str, lexicon: Lexicon) -> dict[str,
             found['position'] = join_positions(found.get('position', ''), value)
         elif name:
             found.setdefault(name, value)
-        elif word in (_EN_FILLER if language == 'en' else _KO_FILLER):
+        elif word in (english_words.FILLER if language == 'en' else korean_words.FILLER) or word.isdigit():
             continue
         elif lexicon.lookup('kinds', word, language) is None:
             unknown.append(word)
     if 'noun' not in found and words:
         if unknown and unknown[-1] == words[-1]:     # a noun that the lexicon does not know
             found['noun'] = unknown[-1]
-        elif not _is_attribute(words[-1], language, lexicon) and words[-1] not in _EN_FILLER:
+        elif not _is_attribute(words[-1], language, lexicon) and words[-1] not in english_words.FILLER:
             found['noun'] = words[-1]
     return {**found, 'colours': tuple(dict.fromkeys(colours)), 'unknown': tuple(unknown)}
 
 
+def _compound(word: str, lexicon: Lexicon) -> str:
+    return '' if korean_words.attribute(word, lexicon)[0] else korean_words.compound_kind(word, lexicon)
+
+
 def _attribute(word: str, language: str, lexicon: Lexicon) -> tuple[str, Any]:
-    for name in ('colours', 'materials', 'sizes', 'ordinals', 'positions'):
-        value = lexicon.words[language][name].get(word)
-        if value is not None:
-            return name[:-1], value
-    return '', None
+    if language == 'ko':
+        return korean_words.attribute(word, lexicon)
+    return english_words.attribute(word, lexicon)
 
 
 def _is_attribute(word: str, language: str, lexicon: Lexicon) -> bool:
@@ -191,9 +179,7 @@ def join_positions(first: str, second: str) -> str:
 
 def _english(text: str) -> Phrase:
     lexicon = load_lexicon()
-    words = re.findall(r"[\w'-]+", text.lower().replace('\u2019', "'"))
-    line = ' '.join(words)
-    line = _EN_EMPHASIS.sub('', line)
+    line = english_words.line_of(text, lexicon)
     position = ''
     for near, far in _EN_CLOSEST.findall(line):
         position = 'frontmost' if near else 'backmost' if far else ''
@@ -201,10 +187,12 @@ def _english(text: str) -> Phrase:
     for match in _EN_PLACE.finditer(line):
         position = join_positions(position, _place(match.group(1), lexicon))
     line = re.sub(r'\s+', ' ', _EN_PLACE.sub(' ', line)).strip()
-    relation, left, right = _split_relation(line, lexicon)
+    relation, left, right = english_words.split_relation(line, lexicon)
     if relation and not right:
         relation = ''
-    fields = _noun_phrase(_content(left), 'en', lexicon) if left else {}
+    if relation and left in ('a', 'an', 'the'):      # "the near cup"
+        relation, left = '', line
+    fields = _english_fields(left, lexicon) if left else {}
     if relation == 'between' and not left and _joints(right, 'en'):
         return Phrase(text=text, relation=relation, position=position,
                       reference=replace(_english(right), text=right, language='en'))
@@ -216,6 +204,8 @@ def _english(text: str) -> Phrase:
         reference = replace(_english(right), text=right, language='en')
         if reference.kind in _WHOLE and relation in _SIDES:
             position, relation = join_positions(position, _SIDES[relation]), ''
+        elif relation in ('on', 'in') and not (reference.noun or reference.kind or reference.colours):
+            position = join_positions(position, reference.position)     # "on your left", "on the other side"
         else:
             fields.update(relation=relation, reference=reference)
     fields['position'] = join_positions(position, fields.get('position', ''))
@@ -225,112 +215,88 @@ def _english(text: str) -> Phrase:
 def _place(words: str, lexicon: Lexicon) -> str:
     """Read the inside of "on the (far left) side"."""
     place = ''
-    for match in re.finditer(r'far (?:left|right)|\w+', words):
+    for match in re.finditer(r'(?:far|very) \w+|(?:left|right) (?:end|edge)|\w+', words):
         place = join_positions(place, lexicon.words['en']['positions'].get(match.group(), ''))
     return place
 
 
-def _split_relation(line: str, lexicon: Lexicon) -> tuple[str, str, str]:
-    """Split a phrase at its first relation: (relation, what stands before, what stands behind)."""
-    best: tuple[int, int, str] | None = None
-    for wording, relation in lexicon.words['en']['relations'].items():
-        match = re.search(rf'(?:\b(?:that is|which is|that are|standing|sitting|lying|placed|located) )?'
-                          rf'\b{re.escape(wording)}\b(?= |$)', line)
-        if match and (best is None or (match.start(), -match.end()) < (best[0], -best[1])):
-            best = (match.start(), match.end(), relation)
-    if best is None:
-        return '', line, ''
-    return best[2], line[:best[0]].strip(), line[best[1]:].strip()
-
-
-def _content(line: str) -> list[str]:
-    """Return the words of an English noun phrase that carry meaning; "can of soup" keeps its whole name."""
-    words = line.split()
-    lexicon = load_lexicon()
-    whole = [word for word in words if word not in _EN_ARTICLES or word == 'of']
-    if 'of' in whole and 'of' not in (whole[0], whole[-1]):
-        cut = whole.index('of')
-        for start in range(cut):
-            if lexicon.lookup('kinds', ' '.join(whole[start:]), 'en'):
-                return whole
-        # "slice of cake" is cake; of "glass of water" and "pile of plates" the head stands in front
-        whole = whole[cut + 1:] if whole[cut - 1] in _EN_MEASURES else whole[:cut]
-    cut = next((i for i, word in enumerate(whole) if word in _EN_CLAUSE), len(whole))
-    return [word for word in whole[:cut] if word != 'of']
+def _english_fields(line: str, lexicon: Lexicon) -> dict[str, Any]:
+    """Read a noun phrase that no relation is part of."""
+    fields = _noun_phrase(english_words.content(line, lexicon), 'en', lexicon)
+    return {**fields, 'plural': english_words.wants_several(line, fields.get('plural', False), lexicon)}
 
 
 def _korean(text: str) -> Phrase:
     lexicon = load_lexicon()
-    words = _split_known(re.findall(r'[\w-]+', text), lexicon)
-    relations = lexicon.words['ko']['relations']
+    words, several = korean_phrases.words_of(text, lexicon)
     for cut in range(len(words) - 1, 0, -1):
-        # 사이, 가까이 only end like a noun with a particle
-        bare = words[cut] if words[cut] in relations else _strip(words[cut])
-        linked = cut + 1 == len(words) or bare != words[cut] or words[cut + 1] in _KO_LINKS
-        relation = None if words[cut - 1] in _KO_MOST else relations.get(bare)
-        if relation is None or not linked or (words[cut:] == [bare] and bare in lexicon.words['ko']['kinds']):
+        found = _korean_relation(words, cut, lexicon)
+        if found is None:
             continue
-        inner = _noun_phrase([_strip(word, _KO_REFERENCE, lexicon) for word in words[:cut]], 'ko', lexicon)
-        if 'noun' not in inner:                    # "왼쪽 위", "빨간 가운데": no thing to be next to
-            continue
-        rest = [word for word in words[cut + 1:] if word not in _KO_LINKS]
-        reference = replace(_korean(' '.join(words[:cut])), language='ko')
-        if not rest and relation == 'between' and _joints(reference.text, 'ko'):
-            return Phrase(text=text, language='ko', relation=relation, reference=reference)
-        if not rest:                               # a destination: "파란 접시 위"
-            if reference.kind in _WHOLE and relation in _SIDES:
-                return replace(reference, position=_SIDES[relation])
-            return replace(reference, relation=reference.relation if reference.reference else relation)
-        fields = _korean_fields(rest, lexicon)
-        if reference.kind in _WHOLE and relation in _SIDES:
+        relation, place, behind = found
+        fields = _korean_fields([word for word in behind if word not in korean_words.LINKS], lexicon)
+        plural = several or fields['plural']
+        if relation == 'to me':
+            position = join_positions('frontmost', fields.get('position', ''))
+            return Phrase(text=text, language='ko', **{**fields, 'plural': plural, 'position': position})
+        reference = replace(_korean(place), language='ko')
+        beside = reference.kind in _WHOLE and relation in _SIDES     # on that side of the picture
+        if behind and beside:
             fields['position'] = join_positions(_SIDES[relation], fields.get('position', ''))
-        else:
+        elif behind:
             fields.update(relation=relation, reference=reference)
-        return Phrase(text=text, language='ko', **fields)
-    return Phrase(text=text, language='ko', **_korean_fields(words, lexicon))
+        elif relation == 'between' and _joints(reference.text, 'ko'):
+            return Phrase(text=text, language='ko', relation=relation, reference=reference)
+        elif beside:
+            position = join_positions(reference.position, _SIDES[relation])
+            if reference.kind in _SURFACES and relation in ('left_of', 'right_of'):
+                return Phrase(text=text, language='ko', position=position)      # a place, and no table
+            return replace(reference, position=position)
+        else:                                      # a destination: "파란 접시 위"
+            return replace(reference, relation=reference.relation if reference.reference else relation)
+        return Phrase(text=text, language='ko', **{**fields, 'plural': plural})
+    fields = _korean_fields(words, lexicon)
+    return Phrase(text=text, language='ko', **{**fields, 'plural': several or fields['plural']})
+
+
+def _korean_relation(words: list[str], cut: int, lexicon: Lexicon) -> tuple[str, str, list[str]] | None:
+    """Return (relation, what it is to, the words behind) where a word says a relation, else None."""
+    relations = lexicon.words['ko']['relations']
+    # 사이, 가까이 only end like a noun with a particle
+    bare = words[cut] if words[cut] in relations else korean_words.strip(words[cut])
+    relation = None if words[cut - 1] in korean_words.MOST else relations.get(bare)
+    if bare in _KO_MIDDLE and _joints(' '.join(words[:cut]), 'ko'):
+        relation = 'between'
+    linked = (cut + 1 == len(words) or bare != words[cut] or words[cut + 1] in korean_words.LINKS
+              or korean_phrases.stands_between_nouns(words, cut, lexicon))
+    behind = words[cut + 1:]
+    if relation is None or not linked or (words[cut:] == [bare] and bare in lexicon.words['ko']['kinds']):
+        relation, end = korean_phrases.place_at(words, cut, lexicon)
+        if not relation:
+            return None
+        if relation in ('in', 'on'):
+            behind = korean_phrases.behind_place(words[cut:], lexicon)
+    else:
+        end = cut
+        if not words[cut].endswith('의'):
+            behind = korean_phrases.behind_place(behind, lexicon)
+    place = [*words[:end - 1], korean_words.strip_place(words[end - 1], lexicon)]
+    if 'noun' not in _noun_phrase([korean_words.strip(word, lexicon) for word in place], 'ko', lexicon):
+        return None         # "왼쪽 위", "빨간 가운데": no thing to be next to
+    return relation, ' '.join(place), [word for word in behind if word not in korean_words.LINKS]
 
 
 def _korean_fields(words: list[str], lexicon: Lexicon) -> dict[str, Any]:
-    kept = [word for word in words if word not in _KO_LINKS]
-    kept = [_strip(word, known=lexicon) if i < len(kept) - 1 else _strip_last(word, lexicon)
-            for i, word in enumerate(kept)]
-    return _noun_phrase(kept, 'ko', lexicon)
-
-
-def _strip(word: str, particle: re.Pattern[str] = _KO_PARTICLE, known: Lexicon | None = None) -> str:
-    """Take a case particle off, unless the lexicon has the word as it is ("가위", "과자")."""
-    if known is not None and _known(word, known):
-        return word
-    bare = particle.sub('', word)
-    return bare if bare else word
-
-
-def _strip_last(word: str, lexicon: Lexicon) -> str:
-    """Take a particle or the plural ending off the head noun where the rest is a known word."""
-    if _known(word, lexicon):
-        return word
-    for bare in (_KO_PARTICLE.sub('', word), word.removesuffix('들')):
-        if bare and _known(bare, lexicon):
-            return bare
-    return word
-
-
-def _known(word: str, lexicon: Lexicon) -> bool:
-    return any(word in table for table in lexicon.words['ko'].values()) or word in _KO_FILLER
-
-
-def _split_known(words: list[str], lexicon: Lexicon) -> list[str]:
-    """Split words that are written together where both parts are known: "빨간컵" -> "빨간", "컵"."""
-    split: list[str] = []
-    for word in words:
-        if not _known(word, lexicon) and not _known(_strip(word), lexicon):
-            for cut in range(len(word) - 1, 0, -1):
-                first, second = word[:cut], _strip_last(word[cut:], lexicon)
-                if _attribute(first, 'ko', lexicon)[0] and second in lexicon.words['ko']['kinds']:
-                    split += [first, second]
-                    break
-            else:
-                split.append(word)
-        else:
-            split.append(word)
-    return split
+    """Read a noun phrase that no relation is part of."""
+    strip, strip_head = korean_words.strip, korean_words.strip_head
+    words, several = korean_phrases.less_numbers(korean_phrases.less_clauses(words, lexicon))
+    kept = [word for word in words if korean_words.LINKS.isdisjoint((word, strip(word, lexicon)))]
+    several = several or (bool(kept) and korean_words.is_plural(kept[-1], lexicon))
+    nth = any(word.endswith('째로') for word in kept)       # "두 번째로 큰": of the largest
+    kept = korean_phrases.of_many(kept, lexicon)
+    last = len(kept) - 1
+    kept = [(strip if index < last else strip_head)(word, lexicon) for index, word in enumerate(kept)]
+    fields = _noun_phrase(kept, 'ko', lexicon)
+    if nth:
+        fields['size'] = korean_words.SUPERLATIVES.get(fields.get('size', ''), fields.get('size', ''))
+    return {**fields, 'plural': several}

@@ -11,7 +11,8 @@ import numpy as np
 from vla_attention.language.instruction import ROLES
 
 FORBIDDEN = -1e9     # score of what cannot be
-MARKS = ',;:!?.…'    # no span ends in one
+MARKS = ',;:!?.…~^ㅋㅎㅠㅜ'   # no span ends in one
+QUOTES = {'"': '"', "'": "'", '“': '”', '‘': '’', '「': '」', '『': '』'}    # that a whole span stands in
 MEETING = -8.0       # added where two spans meet inside what is written as one word
 
 
@@ -111,7 +112,7 @@ def whole_pieces(pieces: Sequence[tuple[int, int]], scores: np.ndarray) -> np.nd
 def spans_of(text: str, labels: Sequence[int] | np.ndarray) -> list[Span]:
     """Return the spans that the labels describe, in the order of the text.
 
-    Without spaces at their ends, and without marks behind them ("next to the wall,").
+    Without spaces at their ends, marks behind them ("next to the wall,"), and quotes around them.
     """
     spans = []
     index = 0
@@ -126,7 +127,17 @@ def spans_of(text: str, labels: Sequence[int] | np.ndarray) -> list[Span]:
         word = text[index:end]
         start = index + len(word) - len(word.lstrip())
         stop = index + len(word.rstrip().rstrip(MARKS).rstrip())
+        start, stop = _less_quotes(text, start, stop)
         if start < stop:
             spans.append(Span(start, stop, ROLES[label // 2]))
         index = end
     return spans
+
+
+def _less_quotes(text: str, start: int, stop: int) -> tuple[int, int]:
+    """Return a span less a pair of quotes around it, of which either may lie just outside."""
+    first = start if text[start] in QUOTES else start - 1
+    last = stop if text[stop - 1] not in QUOTES.values() else stop - 1
+    if first < 0 or last >= len(text) or last < first + 2 or text[last] != QUOTES.get(text[first]):
+        return start, stop
+    return (start, stop) if text[first] in text[first + 1:last] else (first + 1, last)

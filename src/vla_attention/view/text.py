@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import logging
+import unicodedata
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,9 +68,13 @@ def default_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 @lru_cache(maxsize=256)
 def drawable(text: str) -> str:
-    """Return a line of text in letters that the font has: '?' in place of others, spaces for line ends."""
+    """Return a line of text in letters that the font has: '?' in place of others, spaces for line ends.
+
+    Hangul that comes decomposed (macOS) is composed, or its letters would be drawn one beside the other.
+    """
+    text = unicodedata.normalize('NFC', text[:LONGEST_TEXT])
     return ''.join(' ' if letter.isspace() else letter if letter.isprintable() and _has(letter)
-                   else STAND_INS.get(letter, '?') for letter in text[:LONGEST_TEXT])
+                   else STAND_INS.get(letter, '?') for letter in text)
 
 
 @lru_cache(maxsize=4096)
