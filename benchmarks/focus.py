@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -259,6 +259,9 @@ def moving_camera(frames: int, seed: int) -> dict[str, Any]:
             # as if all were meant by one plural phrase: the hardest case for numbers
             regions = [find_regions(patch_maps(mask, rng), 0, 'target', plural=False)[0]
                        for mask in outlines.values()]
+            # the tracker puts the best first: so they stay in this order
+            regions = [replace(region, score=1 - 1e-3 * label)
+                       for label, region in zip(outlines, regions, strict=True)]
             followed = tracker.update(regions, time_)
             for (label, mask), region, flat in zip(outlines.items(), followed, regions, strict=True):
                 if iou(flat.mask, mask) < MATCHED:
