@@ -6,7 +6,8 @@ from training.language.chooser import Chooser
 from training.language.english_phrases import noun_phrase
 from training.language.sample import Group, Word, link, mark, say
 
-_CONTROLLING = ('push', 'press', 'turn', 'rotat', 'pull', 'open', 'clos', 'hit')
+_CONTROLLING = ('push', 'press', 'turn', 'rotat', 'pull', 'open', 'clos', 'hit', 'flip', 'tap', 'touch',
+                'toggl', 'click', 'twist')
 
 
 def targets(
@@ -29,7 +30,8 @@ def targets(
     liquid = {'pour': 0.7, 'take_from': 0.04}.get(kind, 0.0)
     groups = [
         _liquid(choose) if choose.chance(liquid) else noun_phrase(
-            choose, post=post, key=key, described=0.3 if kind == 'act' else None)
+            choose, post=post, key=key,
+            described={'controls': 0.5}.get(key, 0.3) if kind == 'act' else None)
     ]
     while choose.chance(0.07) and len(groups) < 4:
         groups.append(noun_phrase(choose, post='none', plain=0.5))
