@@ -120,6 +120,21 @@ def test_colours_of_plain_patches():
         colour_evidence(np.zeros((32, 32, 3), np.uint8), ['mauve'], (8, 8))
 
 
+@pytest.mark.parametrize(('rgb', 'name'), [
+    ((0, 190, 205), 'cyan'), ((110, 40, 170), 'purple'), ((240, 110, 175), 'pink'), ((128, 128, 128), 'grey'),
+    ((250, 180, 180), 'pink'), ((110, 125, 80), 'green'), ((20, 20, 70), 'blue'), ((130, 30, 105), 'purple'),
+    ((70, 15, 15), 'red')])
+def test_pale_dull_and_dark_colours(rgb, name):
+    image = np.full((32, 32, 3), 250, np.uint8)
+    image[8:24, 8:24] = rgb
+    assert COLOURS[int(colour_evidence(image, COLOURS, (8, 8))[:, 4, 4].argmax())] == name
+
+
+def test_a_dark_picture_is_not_white_however_its_brightest_part_is_lit():
+    evidence = colour_evidence(np.full((32, 32, 3), 40, np.uint8), COLOURS, (8, 8))[:, 4, 4]
+    assert evidence[COLOURS.index('white')] < 0.2
+
+
 def test_kinds_without_classes_fall_back():
     assert classes_of('banana') == ((954,), 0)
     assert classes_of('saucer')[0]

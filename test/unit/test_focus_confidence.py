@@ -36,6 +36,14 @@ def test_the_only_candidate_and_no_candidate():
     assert features(0.9, [], []).shape == (0, len(FEATURES)) and PLAIN.probabilities(0.9, [], []) == []
 
 
+def test_features_are_what_they_are_said_to_be():
+    found = features(0.5, [0.4, 0.2], [0.01, 0.1])
+    np.testing.assert_allclose(found, [[0, np.log(0.8), np.log(2), np.log(0.01)],
+                                       [0, np.log(0.4), -np.log(2), np.log(0.1)]])
+    extreme = features(1.0, [1.0, 0.0], [1.0, 0.0])
+    assert np.isfinite(extreme).all() and extreme[:, 2].tolist() == [4, -4]
+
+
 def test_regions_carry_the_probability():
     boxes = np.array([[20, 20, 120, 120, 0.6], [200, 60, 260, 140, 0.5]], np.float32)
     maps = AttentionMaps(('the cups',), np.zeros((1, 15, 20), np.float32), np.array([0.9], np.float32),
@@ -61,10 +69,19 @@ def test_what_was_fitted_comes_back():
 
 def test_calibration_error_of_known_answers():
     assert calibration_error(np.full(10, 0.85), np.array([1.0] * 8 + [0.0] * 2)) == pytest.approx(0.05)
+    assert calibration_error(np.ones(4), np.zeros(4)) == 1      # sure, and wrong
 
 
 def test_the_package_has_one_for_the_embedded_model_and_none_for_strangers():
     assert load_confidence('embedded') is not None and load_confidence('stranger') is None
+
+
+def test_slopes_are_read_by_their_names_and_no_file_is_no_map(tmp_path):
+    path = tmp_path / 'confidence.json'
+    assert load_confidence('embedded', path) is None
+    path.write_text(json.dumps({'embedded': {'bias': 0, 'slopes': {
+        'area': 4, 'margin': 3, 'presence': 1, 'score': 2}}}))
+    assert load_confidence('embedded', path) == Confidence(0.0, (1.0, 2.0, 3.0, 4.0))
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{"embedded": {"bias": 1}}',

@@ -129,3 +129,18 @@ def test_what_is_bland_or_has_no_mask_cannot_be_followed(scene):
 def test_nothing_in_view_stays_nothing(scene):
     image, *_ = _draw(scene, 320, 240)
     assert Follower(image, []).move(image) == []
+
+
+def test_nothing_in_a_black_or_white_picture_says_nothing_of_the_next(scene):
+    image, *_ = _draw(scene, 320, 240)
+    for other in (np.zeros_like(image), np.full_like(image, 255)):
+        assert Follower(image, []).move(other) is None
+        assert Follower(other, []).move(image) is None
+
+
+def test_nothing_in_a_blurred_picture_says_nothing_of_a_sharp_one(scene):
+    image, *_ = _draw(scene, 320, 240)
+    image[::8] = 0
+    blurred = cv2.blur(image, (61, 61))
+    assert Follower(blurred, []).move(image) is None
+    assert Follower(image, []).move(blurred) == []

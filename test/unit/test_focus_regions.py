@@ -222,6 +222,35 @@ def test_the_best_region_of_a_phrase_comes_first_by_the_scores_that_go_out():
     assert [region.score for region in answer] == pytest.approx([0.7, 0.4, 1.0])
 
 
+@pytest.mark.parametrize('smoothing', [0.5, 0.95])
+def test_what_was_hidden_while_it_moved_comes_back_where_it_is(smoothing):
+    tracker = Tracker(smoothing)
+    for frame in range(60):
+        first, = tracker.update([seen(100 + 2 * frame, 240)], frame / 30)
+    tracker.update([], 2.2)
+    for frame in range(10):     # it stands where it was seen last
+        back, = tracker.update([seen(218, 240)], 2.5 + frame / 30)
+        assert back.track == first.track and back.box == seen(218, 240).box
+
+
+def test_stamps_that_come_twice_are_smoothed_as_well():
+    rng = np.random.default_rng(0)
+    tracker = Tracker(0.9)
+    middles = [sum(tracker.update([seen(300 + rng.normal(0, 3), 240)], frame // 2 / 15)[0].box[::2]) / 2
+               for frame in range(80)]
+    assert np.std(middles[20:]) < 1
+
+
+def test_another_image_size_begins_where_the_thing_is():
+    tracker = Tracker(0.95)
+    for frame in range(5):
+        tracker.update([seen(60, 60, radius=40)], frame / 30)
+    small = seen(45, 45, radius=30)
+    small = FocusRegion('target', 'cup', 0.8, small.box, small.point, small.mask[:360, :480].copy())
+    answer, = tracker.update([small], 0.2)
+    assert answer.box == small.box and answer.mask.shape == (360, 480)
+
+
 @pytest.mark.parametrize('part', [0.2, 0.7])
 def test_the_mask_of_a_box_between_pixels_keeps_its_size_and_place(part):
     low, high = 100 + part, 120 + part

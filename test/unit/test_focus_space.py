@@ -118,6 +118,96 @@ def test_a_block_on_a_block_seen_from_above_reaches_down_to_that_block():
     assert np.linalg.norm(region.center - scene.center(0)) < 0.005
 
 
+def coloured(scene, *colours):
+    """Paint the table grey, and each thing as it is said."""
+    image = np.random.default_rng(0).normal(130, 5, (*scene.depth.shape, 3))
+    for index, colour in enumerate(colours):
+        image[scene.instances == 2 + index] += np.array(colour) - 130
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def seen_in_colour(things, *colours, index=0, **view):
+    scene = render(tuple(things), view.pop('eye', EYE), FOCAL, **view)
+    depth = d435(scene.depth, np.random.default_rng(1))
+    return scene, lift(region_of(scene, index), depth, CAMERA, coloured(scene, *colours))
+
+
+def overlap(scene, index, mask):
+    visible = scene.instances == 2 + index
+    return ((mask > 0) & visible).sum() / ((mask > 0) | visible).sum()
+
+
+@pytest.mark.parametrize('other', [
+    Thing('box', np.array([0.0, 0.0, 0.085]), np.array([0.05, 0.04, 0.05])),
+    Thing('box', np.array([0.08, 0.0, 0.03]), np.array([0.08, 0.06, 0.06]))], ids=['upon it', 'beside it'])
+def test_a_neighbour_of_another_colour_that_touches_is_not_the_thing(other):
+    thing = Thing('box', np.array([0.0, 0.0, 0.03]), np.array([0.08, 0.06, 0.06]))
+    scene, region = seen_in_colour((thing, other), (200, 40, 40), (40, 60, 200))
+    assert overlap(scene, 0, region.mask) > 0.9 and on_thing(scene, 0, region.points) > 0.95
+    assert np.linalg.norm(region.center - scene.center(0)) < 0.008
+    np.testing.assert_allclose(region.size, thing.size, atol=0.012)
+
+
+def test_no_plane_leans_from_the_table_to_the_box_that_a_thing_stands_on():
+    lower = Thing('box', np.array([0.0, 0.0, 0.05]), np.array([0.18, 0.12, 0.1]), 0.4)
+    upper = Thing('box', np.array([0.01, 0.0, 0.125]), np.array([0.07, 0.05, 0.05]), 0.9)
+    for azimuth in np.arange(0, 6.2, 0.8):
+        eye = np.array([0.55 * np.cos(azimuth), 0.55 * np.sin(azimuth), 0.55])
+        scene, region = seen_in_colour((upper, lower), (200, 40, 40), (40, 60, 200), eye=eye)
+        assert rotation(region.orientation)[:, 2] @ scene.axes(0)[:, 2] > np.cos(np.radians(3))
+        assert np.linalg.norm(region.center - scene.center(0)) < 0.012
+
+
+def test_a_plane_lies_in_the_surface_at_its_points():
+    steps = np.zeros((40, 60, 3), np.float32)
+    steps[..., 0], steps[..., 1] = np.meshgrid(np.arange(60) * 0.005, np.arange(40) * 0.005)
+    steps[..., 2] = 1 - 0.02 * (np.arange(60) // 10)        # stairs towards the camera
+    points = steps.reshape(-1, 3)[::3]
+    facing = np.tile(np.float32([0, 0, -1]), (len(points), 1))
+    leaning = fit_plane(points, np.ones(len(points)), points[:0], 0.012)
+    assert abs(leaning.normal[0]) > 0.2
+    flat = fit_plane(points, np.ones(len(points)), points[:0], 0.012, facing)
+    assert flat is None or abs(flat.normal[0]) < 0.11
+
+
+def pot(radius, height):
+    """Return its wall, of short boxes that stand in a ring."""
+    turns = np.arange(40) * np.pi / 20
+    return [Thing('box', np.array([radius * np.cos(turn), radius * np.sin(turn), height / 2]),
+                  np.array([0.004, 2 * np.pi * radius / 40 + 0.001, height]), turn) for turn in turns]
+
+
+def test_a_pot_seen_over_its_rim_has_its_far_wall_too():
+    scene = render(tuple(pot(0.1, 0.12)), np.array([0.0, -0.7, 0.3]), FOCAL)
+    scene.instances[scene.instances > 1] = 2
+    region = lift(region_of(scene, 0), d435(scene.depth, np.random.default_rng(1)), CAMERA)
+    np.testing.assert_allclose(region.size[:2], 0.204, rtol=0.08)
+    assert overlap(scene, 0, region.mask) > 0.9
+
+
+@pytest.mark.parametrize('valid', [
+    lambda row, column: (row % 2 == 0) & (column % 2 == 0), lambda row, column: (row + column) % 2 == 0],
+    ids=['every fourth', 'every second'])
+def test_depth_of_a_coarser_camera_has_holes_and_things_all_the_same(valid):
+    thing = Thing('box', np.array([0.0, 0.0, 0.025]), np.array([0.05, 0.04, 0.05]), 0.4)
+    scene = render((thing,), EYE, FOCAL)
+    depth = d435(scene.depth, np.random.default_rng(1))
+    depth[~valid(*np.indices(depth.shape))] = np.nan
+    region = lift(region_of(scene, 0), depth, CAMERA)
+    assert region.no_3d == '' and np.linalg.norm(region.center - scene.center(0)) < 0.005
+    assert overlap(scene, 0, region.mask) > 0.85
+
+
+def test_black_spots_stay_in_the_outline_that_colours_drew():
+    thing = Thing('box', np.array([0.0, 0.0, 0.04]), np.array([0.12, 0.1, 0.08]), 0.4)
+    scene = render((thing,), EYE, FOCAL)
+    depth = d435(scene.depth, np.random.default_rng(1))
+    spots = cv2.GaussianBlur(np.random.default_rng(2).normal(size=depth.shape), (0, 0), 4)
+    depth[(scene.instances == 2) & (spots > np.quantile(spots, 0.6))] = np.nan
+    region = lift(region_of(scene, 0), depth, CAMERA, coloured(scene, (200, 40, 40)))
+    assert overlap(scene, 0, region.mask) > 0.9
+
+
 def test_a_sheet_on_the_table_is_flat():
     sheet = Thing('box', np.array([0.0, 0.0, 0.0005]), np.array([0.2, 0.14, 0.001]), 0.4)
     _, region = lifted([sheet], grow=0)

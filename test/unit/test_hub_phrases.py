@@ -10,7 +10,7 @@ import pytest
 from vla_attention.grounding import assemble as assembling
 from vla_attention.grounding.assemble import Evidence, assemble, calibrate
 from vla_attention.grounding.backend import BackendError
-from vla_attention.grounding.between import places_between
+from vla_attention.grounding.between import places_between, resolve_between
 from vla_attention.grounding.hub_candidates import MAX_CANDIDATES, boxes_of_map, distinct_boxes
 from vla_attention.grounding.phrase_tree import NOTHING, PLACE, plant
 from vla_attention.grounding.resolve import resolve
@@ -300,6 +300,26 @@ def test_places_between_things_that_touch_or_share_a_box():
     assert places_between(one, one[:0]).shape == (0, 5)
     slanting = places_between(one, one + np.array([200, 300, 200, 300, 0]))
     np.testing.assert_allclose(slanting, [[200, 200, 300, 400, 0.5]])
+
+
+def test_the_best_places_between_are_first_and_few():
+    many = np.array([(x, 0, x + 10, 10, score) for x, score in ((0, 0.1), (20, 0.3), (40, 0.9), (60, 0.5))])
+    found = places_between(many, np.array([[200, 0, 210, 10, 0.4], [300, 0, 310, 10, 0.8]]))
+    assert found[:, 0].min() == 30 and len(found) == 6      # of the worst of the four there is none
+    assert (np.diff(found[:, 4]) <= 0).all() and found[0, [0, 2]].tolist() == [50, 300]
+
+
+def test_places_between_stay_in_the_image_and_are_chosen_by_what_the_phrase_says():
+    left, amid, right = (np.array([[x, 100, x + 40, 140, 0.8]], float) for x in (60, 300, 540))
+    three = parse_phrase('between the cup and the plate and the book')
+    places, _ = resolve_between(three, [left, amid, right], (640, 480))
+    assert sorted(places[:, 0].tolist()) == [100, 340]      # between the first two, and the last two
+    for side, x in (('left', 100), ('right', 340)):
+        places, parts = resolve_between(replace(three, position=side), [left, amid, right], (640, 480))
+        assert places[parts.score.argmax(), 0] == x
+    at_border = [np.array([box], float) for box in ((560, 0, 640, 100, 0.8), (636, 200, 640, 300, 0.8))]
+    places, _ = resolve_between(three, at_border, (640, 480))
+    assert places[0, 2] == 640 and places[0, 3] == 200
 
 
 def test_nothing_found_is_an_empty_answer():

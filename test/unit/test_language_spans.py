@@ -201,6 +201,23 @@ def test_two_words_say_which_comes_first(text, order):
     assert [step.action for step in _steps(text, marks, {'box': close, 'pen': 'put'})] == order
 
 
+@pytest.mark.parametrize(('text', 'word', 'order'), [
+    ('Before close box put pen', 'Before', ['put', 'close']),
+    ('please before close box put pen', 'before', ['put', 'close']),
+    ('and before close box put pen', 'before', ['put', 'close']),
+    ('put pen once you close box', 'once', ['close', 'put']),
+    ('put pen once close box', 'once', ['put', 'close']),       # one time
+    ('put pen and before that close box', 'before', ['close', 'put']),
+    ('put pen after this close box', 'after', ['put', 'close']),
+    ('put pen after which close box', 'after', ['put', 'close']),
+    ('put pen after all close box', 'after', ['put', 'close']),
+    ('prior to lunch close box put pen', 'prior', ['close', 'put'])])
+def test_order_words_turn_verbs_and_nothing_else(text, word, order):
+    marks = {'close': 'action', 'box': 'target', 'put': 'action', 'pen': 'target'}
+    steps = _steps(text, marks, {'box': 'close', 'pen': 'put'}, time=[(word, 'close')])
+    assert [step.action for step in steps] == order
+
+
 def test_an_order_word_that_belongs_to_no_verb_turns_nothing():
     marks = {'take': 'action', 'cookies': 'target', 'close': 'action', 'oven': 'target'}
     steps = _steps('before they burn take cookies close oven', marks, {'cookies': 'take', 'oven': 'close'})
@@ -226,8 +243,12 @@ def test_no_span_ends_in_a_mark():
 def test_korean_order_words_stand_behind_their_verb_or_before_the_next():
     marks = {'닫기': 'action', '상자를': 'target', '넣어': 'action', '펜을': 'target'}
     links = {'상자를': '닫기', '펜을': '넣어'}
-    steps = _steps('상자를 닫기 전에 펜을 넣어', marks, links, time=[('전에', '닫기')])
-    assert [step.action for step in steps] == ['넣어', '닫기']
+    for word in ('전에', '전', '직전에'):
+        steps = _steps(f'상자를 닫기 {word} 펜을 넣어', marks, links, time=[(word, '닫기')])
+        assert [step.action for step in steps] == ['넣어', '닫기']
+    three = _steps('컵을 씻어 상자를 닫기 전에 펜을 넣어', {'컵을': 'target', '씻어': 'action', **marks},
+                   {'컵을': '씻어', **links}, time=[('전에', '펜을')])      # in doubt the nearest verb
+    assert [step.action for step in three] == ['씻어', '넣어', '닫기']
     steps = _steps('상자를 닫기 그 전에 펜을 넣어', marks, links, time=[('전에', '넣어')])
     assert [step.action for step in steps] == ['넣어', '닫기']
 

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip('sensor_msgs.msg', reason='the ROS 2 messages are not installed')
 
+from builtin_interfaces.msg import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
@@ -19,6 +20,7 @@ from vla_attention.ros.messages import (
     read_depth,
     read_floats,
     read_rgb,
+    seconds,
     write_floats,
     write_image,
     write_jpeg,
@@ -163,9 +165,14 @@ def test_jpeg_there_and_back():
     sent = write_jpeg(smooth, Header(frame_id='camera'), quality=95)
     assert sent.header.frame_id == 'camera'
     assert np.abs(read_rgb(sent).astype(int) - smooth).mean() < 3
+    assert len(write_jpeg(smooth, Header(), quality=20).data) < len(sent.data)
     sent.data = sent.data[:100]
     with pytest.raises(ImageError, match='data'):
         read_rgb(sent)
+
+
+def test_a_stamp_in_seconds():
+    assert seconds(Header(stamp=Time(sec=1_700_000_000, nanosec=250_000_000))) == 1_700_000_000.25
 
 
 @pytest.mark.parametrize('dtype, encoding, shape', [
@@ -191,6 +198,8 @@ def test_multi_array_tells_its_dimensions():
     sent = write_floats(values.transpose(1, 0, 2), ('head', 'query', 'key'))
     assert [(dim.label, dim.size, dim.stride) for dim in sent.layout.dim] == [
         ('head', 3, 24), ('query', 2, 8), ('key', 4, 4)]
+    np.testing.assert_array_equal(read_floats(sent), values.transpose(1, 0, 2))
+    sent.data, sent.layout.data_offset = array('f', [7, 7]) + sent.data, 2
     np.testing.assert_array_equal(read_floats(sent), values.transpose(1, 0, 2))
     sent.layout.dim[0].size = 4
     with pytest.raises(ValueError, match='layout'):
@@ -226,8 +235,14 @@ def test_regions_there_and_back():
     assert back[1].mask[5, 11] == 0 and back[1].mask[5, 15] == 255
     names = {item.class_id: item.class_name for item in write_label_info(regions, header, 0.5).class_map}
     assert names == {1: '빨간 컵', 2: '빨간 컵', 3: 'knife'}
-    sent.detections[0].id = 'nonsense'
-    with pytest.raises(ValueError, match=r'detections\[0\].id.*nonsense'):
+    assert write_label_info(regions, header, 0.25).threshold == 0.25
+    assert [region.mask.shape for region in read_regions(sent)] == [(0, 0)] * 3
+    for name in ('nonsense', '/3', 'target/', 'target/x'):
+        sent.detections[0].id = name
+        with pytest.raises(ValueError, match=rf'detections\[0\].id.*{name}'):
+            read_regions(sent)
+    sent.detections[0].id, sent.detections[0].results = 'target/7', []
+    with pytest.raises(ValueError, match=r'detections\[0\].results'):
         read_regions(sent)
 
 
@@ -256,11 +271,67 @@ def test_a_thing_that_two_phrases_mean_has_its_outline_twice():
         assert np.count_nonzero(back.mask != region.mask) <= 100 + 2 * 30
 
 
+def test_what_comes_after_a_thing_that_is_there_twice_keeps_its_own_outline():
+    regions = [square('target', 'plate', (20, 10, 60, 40)), square('destination', 'plate', (20, 10, 60, 40)),
+               square('avoid', 'knife', (2, 44, 30, 50))]
+    for back, region in zip(sent_and_read(regions), regions, strict=True):
+        np.testing.assert_array_equal(back.mask, region.mask)
+
+
 def test_what_must_not_be_touched_is_seen_on_what_is_taken():
     regions = [square('target', 'plate', (10, 10, 70, 50)), square('avoid', 'knife', (30, 20, 50, 26))]
     plate, knife = sent_and_read(regions)
     np.testing.assert_array_equal(knife.mask, regions[1].mask)
     assert np.count_nonzero(plate.mask) == 60 * 40 - 20 * 6
+
+
+def test_points_and_colours_there_and_back():
+    pytest.importorskip('visualization_msgs.msg', reason='visualization_msgs is not installed')
+    from sensor_msgs.msg import PointField
+
+    from vla_attention.ros.clouds import GREY, read_cloud, write_cloud
+    points = np.arange(9, dtype=np.float32).reshape(3, 3) / 4
+    colours = np.array([[255, 10, 20], [30, 40, 50], [0, 0, 255]], np.uint8)
+    sent = write_cloud(points, colours, Header(frame_id='camera'))
+    assert (sent.width, sent.height, sent.point_step, sent.row_step) == (3, 1, 16, 48)
+    assert {field.name: field.offset for field in sent.fields} == {'x': 0, 'y': 4, 'z': 8, 'rgb': 12}
+    assert bytes(sent.data[12:16]) == bytes([20, 10, 255, 0])       # as PCL packs it: blue first
+    for have, want in zip(read_cloud(sent), (points, colours), strict=True):
+        np.testing.assert_array_equal(have, want)
+    np.testing.assert_array_equal(read_cloud(write_cloud(points, None, Header()))[1], GREY.repeat(3, axis=0))
+    swapped = write_cloud(points, colours, Header())
+    swapped.data = array('B', np.frombuffer(sent.data, '<u4').astype('>u4').tobytes())
+    swapped.is_bigendian = True
+    np.testing.assert_array_equal(read_cloud(swapped)[0], points)
+    np.testing.assert_array_equal(read_cloud(swapped)[1], colours)
+    swapped.height = 2
+    with pytest.raises(ValueError, match='data has 48 bytes; 6 points'):
+        read_cloud(swapped)
+    sent.fields[1].datatype = PointField.FLOAT64
+    with pytest.raises(ValueError, match='fields lack y'):
+        read_cloud(sent)
+
+
+def test_markers_stand_at_the_things_and_say_what_they_are():
+    pytest.importorskip('visualization_msgs.msg', reason='visualization_msgs is not installed')
+    from visualization_msgs.msg import Marker
+
+    from vla_attention.ros.clouds import LETTERS, write_markers
+    lying = np.array([0.0, np.sqrt(0.5), 0.0, np.sqrt(0.5)])        # its z axis points along x
+    cup, cap, knife = (
+        replace(square(role, name, (0, 0, 9, 9)), center=np.array([x, 0.0, 1.0]),
+                size=np.array([0.1, 0.2, 0.4]), orientation=lying)
+        for role, name, x in (('target', 'cup', 0.0), ('target', 'cap', 0.5), ('avoid', 'knife', 1.0)))
+    first, *rest = write_markers([cup, cap, knife], {'target': None, 'destination': None}, Header()).markers
+    assert first.action == Marker.DELETEALL
+    cubes, labels = rest[::2], rest[1::2]
+    assert len({(each.ns, each.id) for each in rest}) == 6       # RViz shows one of each namespace and id
+    assert [each.text for each in labels] == ['cup 0.75', 'cap 0.75', 'avoid: knife']
+    assert [each.pose.position.x for each in cubes] == [0.0, 0.5, 1.0]
+    for cube, label in zip(cubes, labels, strict=True):
+        assert label.pose.position.x == pytest.approx(cube.pose.position.x + 0.2 + LETTERS)
+        assert (cube.scale.x, cube.scale.y, cube.scale.z) == (0.1, 0.2, 0.4) and 0 < cube.color.a < 1
+    assert cubes[0].color.g > cubes[0].color.r and cubes[2].color.r > cubes[2].color.g
 
 
 def test_the_arrow_goes_from_the_target_to_the_destination_of_the_step():

@@ -126,6 +126,43 @@ def test_another_image_size_starts_anew(attention):
     assert attention.update(1.4, table(size=(120, 160))).focus_area is None
 
 
+@pytest.mark.parametrize('glitch', ['black', 'torn', 'white'])
+def test_a_frame_that_shows_nothing_of_the_scene_is_left_out(attention, glitch):
+    frames = crossing()
+    bad = {'black': np.zeros_like(table()), 'torn': table(9), 'white': np.full_like(table(), 255)}[glitch]
+    moments = run(attention, [(time, bad if number == 12 else image)
+                              for number, (time, image) in enumerate(frames)])
+    without = run(attention, [frame for number, frame in enumerate(frames) if number != 12])
+    assert same(moments[12], moments[11])
+    assert all(same(one, other) for one, other in zip(moments[13:], without[12:], strict=True))
+
+
+def test_a_camera_cut_starts_anew_without_an_action(attention):
+    moments = run(attention, [(number * 0.2, table(0 if number < 10 else 9)) for number in range(60)])
+    assert {moment.phase for moment in moments} == {'idle'}
+    assert not any(moment.events for moment in moments)
+    moving = [(time + 4.0, image) for time, image in crossing()]
+    run(attention, [(number * 0.2, table(9)) for number in range(20)])
+    again = [attention.update(time, image) for time, image in moving]
+    fresh = run(attention, moving[3:])      # the first three are waited for, whether they are a glitch
+    assert all(same(one, other) for one, other in zip(again[3:], fresh, strict=True))
+
+
+@pytest.mark.parametrize('light', [0.6, 0.8, 1.2])
+def test_a_jump_of_the_exposure_is_no_action(attention, light):
+    lit = np.clip(table() * light, 0, 255).astype(np.uint8)
+    moments = run(attention, [(number * 0.2, table() if number < 10 else lit) for number in range(40)])
+    assert {moment.phase for moment in moments} == {'idle'}
+
+
+def test_a_fast_turn_of_the_camera_goes_on():
+    big, tracker = table(3, (300, 600)), MotionTracker()
+    for number in range(6):
+        image = np.ascontiguousarray(big[20:260, 50 * number:50 * number + 320])
+        assert tracker.goes_on(image)
+        tracker.update(number * 0.2, image)
+
+
 def test_between_ticks_the_answer_is_repeated_without_its_events(attention):
     attention.reset()
     first = attention.update(0.0, table())

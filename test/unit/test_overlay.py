@@ -7,7 +7,7 @@ import pytest
 
 from vla_attention.focus.region import FocusRegion
 from vla_attention.view import overlay
-from vla_attention.view.overlay import ROLE_COLOURS, draw_overlay
+from vla_attention.view.overlay import ROLE_COLOURS, draw_heat, draw_overlay
 from vla_attention.view.text import draw_text, text_size
 
 GRAY = np.full((480, 640, 3), 128, np.uint8)
@@ -149,3 +149,25 @@ def test_tiny_images_and_boxes_beside_the_image_are_drawn(size):
     regions = [region(box, role, image=image) for box in ((-900, -900, -800, -800), (900, 900, 990, 990),
                                                           (2, 2, 5, 5)) for role in ROLE_COLOURS]
     assert draw_overlay(image, regions, phase='move', importance=0.5).shape == image.shape
+
+
+@pytest.mark.parametrize('role', ['target', 'destination', 'avoid'])
+def test_box_outline_and_point_are_drawn_where_the_thing_is_in_the_colour_of_its_role(role):
+    mask = np.zeros((240, 320), np.uint8)
+    mask[130:160, 100:180] = 255
+    thing = FocusRegion(role, 'cup', 0.8, (80.0, 110.0, 200.0, 180.0), (150.0, 145.0), mask, 0)
+    drawn = draw_overlay(np.full((240, 320, 3), 90, np.uint8), [thing])
+    colour = {'target': (0, 158, 115), 'destination': (0, 114, 178), 'avoid': (213, 94, 0)}[role]
+    for x, y in ((80, 150), (200, 150), (140, 180), (140, 160), (150, 145)):
+        assert np.abs(drawn[y - 1:y + 2, x - 1:x + 2].astype(int) - colour).sum(axis=2).min() < 60, (x, y)
+    assert (drawn[20:100, :60] == 90).all() and (drawn[190:, :] == 90).all()
+
+
+def test_heat_is_yellow_where_attention_is_and_blue_elsewhere():
+    attention = np.zeros((6, 8), np.float32)
+    attention[:, 4:] = 5.0      # too much counts as 1
+    drawn = draw_heat(np.full((96, 128, 3), 100, np.uint8), attention)
+    red, green, blue = (int(value) for value in drawn[48, 120])
+    assert min(red, green) > blue + 50
+    assert int(drawn[48, 8, 2]) > int(drawn[48, 8, 0]) and drawn[48, 8].max() < 120
+    assert np.abs(drawn[48, 120].astype(int) - 100).sum() > np.abs(drawn[48, 8].astype(int) - 100).sum()

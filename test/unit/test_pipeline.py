@@ -58,6 +58,14 @@ def test_a_step_has_its_own_phrases_or_those_next_to_it(query):
     assert query.current('avoid', 0) == []
 
 
+def test_the_last_thing_named_counts_to_the_end_and_what_to_avoid_always():
+    moves = (Step('take', 'cup', 'tray'), Step('put', 'fork', 'plate'), Step('wave'))
+    roles = ('target', 'target', 'destination', 'destination', 'avoid')
+    query = Query(Instruction('...', steps=moves), roles, ('cup', 'fork', 'tray', 'plate', 'knife'), None)
+    assert query.current('target', 2) == [1] and query.current('destination', 2) == [3]
+    assert [query.current('avoid', step) for step in range(-1, 3)] == [[4]] * 4
+
+
 def test_steps_are_counted_as_the_parse_gives_them():
     spans = (('knife', '', True), ('cup', '', False), ('cup', 'tray', False), ('plate', 'sink', False))
     query = Pipeline(Blind()).instruct(Instruction('...', steps=tuple(
@@ -84,6 +92,27 @@ class Middle(Quick):
         maps = np.zeros((count, 6, 8), np.float32)
         maps[:, 2:4, 2:6] = 1
         return maps
+
+
+class Two(Quick):
+    """Two of everything, of which it is not quite sure."""
+
+    def maps(self, image, count):
+        maps = np.zeros((count, 6, 8), np.float32)
+        maps[:, 2:4, 1:3] = maps[:, 2:4, 5:7] = 1
+        return maps
+
+    def presence(self, phrases):
+        return np.full(len(phrases), 0.5, np.float32)
+
+
+@pytest.mark.parametrize(('options', 'count'), [
+    ({}, 2), ({'max_regions': 1}, 1), ({'presence_threshold': 0.51}, 0)])
+def test_a_phrase_has_regions_from_the_threshold_on_and_not_more_than_asked_for(options, count):
+    image = np.full((96, 128, 3), 90, np.uint8)
+    instruction = Instruction('...', steps=(Step(action='take', target='the cups'),))
+    pipeline = Pipeline(Two(), **options)
+    assert len(pipeline.look(image, pipeline.instruct(instruction)).regions) == count
 
 
 @pytest.mark.parametrize(('phrase', 'place'), [

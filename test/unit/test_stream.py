@@ -1,6 +1,8 @@
 """Which images of a stream are looked at, and what is said of the others."""
 
+import json
 import threading
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from vla_attention.focus import FocusRegion
 from vla_attention.grounding import AttentionMaps
-from vla_attention.language import Instruction
+from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import Look, Query
 from vla_attention.stream import StreamAttention
 
@@ -88,9 +90,31 @@ def test_nothing_in_view_is_said_until_the_next_look(eyes):
     eyes.found = False
     stream = StreamAttention(eyes, every=lambda: 0.2)
     stream.see(IMAGE, 10.0)
-    look, followed = stream.see(OTHER, 10.1)
+    look, followed = stream.see(np.roll(IMAGE, 8, 1), 10.1)
     assert (look.regions, followed) == ((), True)
     assert len(eyes.images) == 1
+
+
+def test_a_black_frame_in_which_nothing_is_seen_does_not_answer_the_next_one(eyes):
+    stream = StreamAttention(eyes, every=lambda: 0.2)
+    stream.see(IMAGE, 10.0)
+    eyes.found = False
+    assert stream.see(np.zeros_like(IMAGE), 10.03).look.regions == ()
+    eyes.found = True
+    assert len(stream.see(IMAGE, 10.07).look.regions) == 1
+    assert stream.see(IMAGE, 10.1).followed
+
+
+def test_an_instruction_that_is_said_again_leaves_what_was_seen():
+    node_module = pytest.importorskip('vla_attention.ros.attention_node')
+    node = node_module.AttentionNode.__new__(node_module.AttentionNode)     # its state, without ROS
+    node._instruction, node.health, told = Instruction(''), Mock(), []
+    node._work_with = told.append
+    for text in ('pick up the cup', 'pick up the cup', 'pick up the bowl'):
+        parse = Instruction(text, 'en', steps=(Step(action='pick up', target=text[8:]),)).to_dict()
+        node._take_instruction(Mock(data=json.dumps(parse)))
+        told.append(node._instruction)
+    assert told[1] is told[3] and told[5].text == 'pick up the bowl'
 
 
 def test_a_look_beside_does_not_hold_up_what_is_followed_and_serves_what_waits(eyes):

@@ -1,5 +1,6 @@
 """The image as the model sees it, saliency, and the backbone."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,6 +23,8 @@ def test_model_size(size, seen):
 def test_what_is_no_picture_is_refused(image):
     with pytest.raises(ValueError, match='image must be'):
         check_image(image)
+    with pytest.raises(ValueError, match='image must be'):
+        saliency(image)
 
 
 def test_a_picture_that_fits_is_not_copied():
@@ -38,6 +41,24 @@ def test_saliency_finds_what_stands_out():
     row, column = np.unravel_index(found.argmax(), found.shape)
     assert 200 <= row * 16 + 8 <= 260
     assert 400 <= column * 16 + 8 <= 480
+    assert found.min() == 0 and found.max() == 1
+
+
+@pytest.mark.parametrize('lab', [(146, 128, 128), (140, 170, 128)], ids=['faint', 'as light'])
+def test_saliency_finds_what_differs_little_or_in_colour_alone(lab):
+    image = np.full((480, 640, 3), (140, 128, 128), np.uint8)
+    image[200:260, 400:480] = lab
+    found = saliency(cv2.cvtColor(image, cv2.COLOR_LAB2RGB))
+    row, column = np.unravel_index(found.argmax(), found.shape)
+    assert 200 <= row * 16 + 8 <= 260
+    assert 400 <= column * 16 + 8 <= 480
+
+
+def test_a_large_thing_stands_out_whole_and_what_is_far_from_it_does_not():
+    image = np.full((480, 640, 3), 120, np.uint8)
+    image[140:340, 220:420] = (200, 30, 30)
+    found = saliency(image)
+    assert found[15, 20] > 5 * found[:4].mean()
 
 
 def test_saliency_of_one_colour_is_nowhere():

@@ -19,6 +19,9 @@ COLOUR_WEIGHT = 2.5         # what those of a colour count
 MOST_COLOUR = 4.0           # odds (log) of a colour at most
 COMMON = 0.005      # share of the commonest colour's frequency from which a colour is common
 OWN = 0.5           # a colour that is this much as frequent around a thing may still be its own
+ABUNDANT = 0.5      # share of the commonest frequency on other things from which a colour is theirs,
+RARE = 0.1          # where on the thing it is less frequent than this share of that
+FEWEST = 20         # pixels that tell the colours of the thing, or of others, at least
 COUNTED = 8000      # pixels whose colours are counted around a thing, about
 SURE = 0.06         # of the window's shorter side: so deep in the figure, so far from it, pixels are sure
 DOUBT = 3.0         # odds (log) below which a pixel is in doubt
@@ -130,6 +133,27 @@ def alike(image: np.ndarray, said: np.ndarray, asked: np.ndarray) -> np.ndarray:
     inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (under, ~under))
     common = (inside > COMMON * inside.max()) & (inside > OWN * outside)
     answer[asked] = common[_codes(image[asked][None])[0]]
+    return answer
+
+
+def foreign(image: np.ndarray, known: np.ndarray, others: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Tell which pixels have a colour of other things: common there, and rare on a thing.
+
+    :param image: (h, w, 3) uint8 RGB.
+    :param known: (h, w) bool, of the thing, well inside its outline.
+    :param others: (h, w) bool, of other things.
+    :param asked: (h, w) bool, the pixels that are asked about.
+    :return: (h, w) bool, False where nothing is asked, and everywhere where too little is known.
+    """
+    answer = np.zeros(known.shape, bool)
+    step = max(1, round(np.sqrt(known.size / COUNTED)))
+    ours, theirs = (mask[::step, ::step] for mask in (known, others))
+    if not asked.any() or min(np.count_nonzero(ours), np.count_nonzero(theirs)) < FEWEST:
+        return answer
+    codes = _codes(np.ascontiguousarray(image[::step, ::step]))
+    inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (ours, theirs))
+    strange = (outside > ABUNDANT * outside.max()) & (inside < RARE * outside)
+    answer[asked] = strange[_codes(image[asked][None])[0]]
     return answer
 
 

@@ -30,6 +30,9 @@ KEPT = 0.5              # share of a region's points that must be found, and of 
 GROWN = 2.0             # ratio of sizes beyond which a region has to be looked at again
 STILL = 0.35            # pixels of the image; a corner that moved by less has not moved
 SHOWN = 0.4             # share of a box that must still be in the picture
+THUMB = (8, 6)          # pixels of the picture by which it is told whether nothing in view still holds
+OTHER = 20.0            # mean difference of their grey values above which it is another picture
+SHARPER = 2.0           # ratio of the edges above which there is more to see than when it was looked at
 _STILL = np.array([[1.0, 0, 0], [0, 1, 0]])
 
 
@@ -70,12 +73,14 @@ class Follower:
     def move(self, image: np.ndarray) -> list[FocusRegion] | None:
         """Return the regions where they are in a later image; None where one of them is lost.
 
+        Where there was none there is none still, as long as the picture as a whole is much the same.
+
         :param image: (H, W, 3) uint8 RGB.
         """
         if (image.shape[1], image.shape[0]) != self._size or not self.can:
             return None
         if not self._followed:
-            return []
+            return [] if self._alike(image) else None
         before = self._to
         found = self._flow(image)
         regions = []
@@ -109,6 +114,13 @@ class Follower:
         if self._scale < 1:
             image = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+    def _alike(self, image: np.ndarray) -> bool:
+        """Tell whether a picture is much as that which was looked at, which was no black or blurred one."""
+        pictures = (self._small(image), self._grey)
+        now, before = (cv2.resize(each, THUMB, interpolation=cv2.INTER_AREA) for each in pictures)
+        edges, had = (float(np.abs(cv2.Laplacian(each, cv2.CV_16S)).mean()) for each in pictures)
+        return float(cv2.absdiff(now, before).mean()) <= OTHER and edges <= SHARPER * had + 1
 
     def _points(self, region: FocusRegion) -> np.ndarray:
         """Return (N, 2) float32 points on a region, in the small picture."""

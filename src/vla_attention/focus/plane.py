@@ -9,6 +9,7 @@ import numpy as np
 TRIPLES = 64            # draws of RANSAC; a plane that holds 40 % of the points is missed once in 70
 LEAST_SCORE = 1e-3      # a plane that the thing is half behind, or half a metre above, is none it stands on
 MIN_SHARE = 0.25        # a plane that holds fewer of the points around a thing carries nothing
+LEAN = np.cos(np.radians(6))    # a plane that leans more against the surface at its points cuts through it
 
 _DRAWS = np.random.default_rng(0).random((TRIPLES, 3))      # of points, in shares of their number
 
@@ -37,18 +38,20 @@ class Plane:
         return u, cross(self.normal, u)
 
 
-def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray,
-              tolerance: float) -> Plane | None:
+def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tolerance: float,
+              facing: np.ndarray | None = None) -> Plane | None:
     """Find the plane that a thing rests on: RANSAC (Fischler and Bolles, 1981), then least squares.
 
     Of planes that many points lie on, that one is taken which the thing stands on: none of the thing is
-    behind it, and the thing's lowest points are near it. A wall behind a cup loses to the table. The same
+    behind it, and the thing's lowest points are near it. A wall behind a cup loses to the table, and so does
+    a plane from the table up to the box that the cup stands on: at its points, neither lies in it. The same
     points give the same plane: draws are always the same.
 
     :param points: (N, 3) around the thing, metres.
     :param weights: (N,) how near the thing each is, in the image.
     :param resting: (M, 3) points of the thing itself; may be empty.
     :param tolerance: how far from the plane a point may lie, in metres.
+    :param facing: (N, 3) unit normals of the surface at ``points``, towards the camera; zeros where unknown.
     :return: None where no plane holds :data:`MIN_SHARE` of the weight and could carry the thing.
     """
     if len(points) < 12 or weights.sum() <= 0:
@@ -65,6 +68,9 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray,
     on = np.abs(points @ normals32.T - offsets32) < tolerance       # (N, draws)
     votes = weights @ on / weights.sum()
     carries = votes >= MIN_SHARE
+    if facing is not None:
+        mean = facing.T @ on        # (3, draws)
+        carries &= np.einsum('ij,ji->i', normals32, mean) >= LEAN * np.linalg.norm(mean, axis=0)
     if not carries.any():
         return None
     draws = np.flatnonzero(carries)

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from vla_attention.focus import depth as depths
-from vla_attention.focus.figure import alike
+from vla_attention.focus.figure import alike, foreign
 from vla_attention.focus.intrinsics import Intrinsics
-from vla_attention.focus.plane import Plane, fit_plane
+from vla_attention.focus.plane import Plane, cross, fit_plane
 
 Window = tuple[int, int, int, int]      # x0, y0, x1, y1 in pixels of the image
 
@@ -21,6 +21,7 @@ GROWTH = (3, 8)         # least and most slacks by which a surface may go on bey
 SAID_TOLERANCE = 0.6    # of the tolerance: how high above the plane counts as above where the outline is
 FLAT_SHARE = 0.3        # less than this share of it above the table: the thing is flat (a sheet, a mark)
 REGROWN = 2         # pixels at a jump that may be the thing's own edge
+SPARSE = 0.4        # share of the outline without a reading from which single pixels have none all over
 AROUND = 800            # points around the thing that the plane is fitted to, at most
 
 
@@ -76,9 +77,11 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     inside = _deep(said)
     gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
     core = cloud.reshape(-1, 3).take(np.flatnonzero(smooth & (inside > 0.4 * inside.max())), axis=0)
-    plane = _plane_under(cloud, smooth, gap, slack, core)
+    # a plane that leans from the table to a neighbour at least cuts it away; colours do so better
+    careful = image is not None
+    plane = _plane_under(cloud, smooth, gap, slack, core, careful)
     if plane is None:       # crowded: look for the table in the whole image
-        plane = _plane_in(depth, intrinsics, core)
+        plane = _plane_in(depth, intrinsics, core, careful)
     above = smooth
     tolerance = 0.0
     if plane is not None:
@@ -91,16 +94,24 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
         if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
             return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
     reached = gap <= slack
-    if image is not None:       # the outline may hold a part alone: the surface goes on in its colours
+    if image is not None:
+        # the outline may hold a part alone: the surface goes on in its colours, and ends where those of a
+        # neighbour begin
         side = max(box[2] - box[0], box[3] - box[1]) / step
+        colours = image[y0:y1:step, x0:x1:step]
         further = gap <= min(max(side, GROWTH[0] * slack), GROWTH[1] * slack)
         further &= (above | jumps) & ~reached
-        reached |= alike(image[y0:y1:step, x0:x1:step], said, further)
-    solid = _parts_said(above & reached, inside, said, z)
+        deep = inside > min(slack / 2, 0.4 * inside.max())
+        foreigners = foreign(colours, deep, above & ~reached, above & reached & ~said)
+        reached |= alike(colours, said, further)
+        reached &= ~foreigners
+    solid = _parts_said(above & reached, inside, said, cloud, ~valid)
     standing = jumps & reached
     if plane is not None:
         standing &= heights > tolerance
     outline = _grown(solid, standing, z)
+    if image is not None and solid.any():      # a rim, a black spot: where depth tells nothing, colours told
+        outline |= said & (standing | ~valid) & _hull(outline)
     known = valid & ~jumps
     if plane is not None:       # the bottom of a pan is as low as the table: there the map tells
         low = said & ~above & (np.abs(heights) < 4 * tolerance)
@@ -125,61 +136,104 @@ def _thinned_jumps(jumps: np.ndarray, step: int) -> np.ndarray:
 
 
 def _plane_under(cloud: np.ndarray, smooth: np.ndarray, gap: np.ndarray, slack: int,
-                 thing: np.ndarray) -> Plane | None:
-    """Find the plane that the thing stands on around it; what is nearer in the image counts more."""
+                 thing: np.ndarray, careful: bool) -> Plane | None:
+    """Find the plane that the thing stands on around it; what is nearer in the image counts more.
+
+    :param careful: take no plane that cuts through the surface at its points.
+    """
     around = np.flatnonzero(smooth & (gap > slack / 2))
     around = around[::max(1, len(around) // AROUND)]
     weights = 1 / (1 + gap.ravel()[around] / (4 * slack))
-    return _fit(cloud.reshape(-1, 3)[around], weights, thing)
+    return _fit(cloud, around, weights, thing, max(2, slack // 2) if careful else 0)
 
 
-def _plane_in(depth: np.ndarray, intrinsics: Intrinsics, thing: np.ndarray) -> Plane | None:
+def _plane_in(depth: np.ndarray, intrinsics: Intrinsics, thing: np.ndarray, careful: bool) -> Plane | None:
     step = max(1, round(np.sqrt(depth.size / (4 * AROUND))))
-    points = intrinsics.deproject(depth[::step, ::step], step=step).reshape(-1, 3)
-    points = points[np.isfinite(points[:, 2])]
-    return _fit(points, np.ones(len(points)), thing)
+    cloud = intrinsics.deproject(depth[::step, ::step], step=step)
+    at = np.flatnonzero(np.isfinite(cloud[..., 2]))
+    return _fit(cloud, at, np.ones(len(at)), thing, int(careful))
 
 
-def _fit(points: np.ndarray, weights: np.ndarray, thing: np.ndarray) -> Plane | None:
-    if len(points) == 0:
+def _fit(cloud: np.ndarray, at: np.ndarray, weights: np.ndarray, thing: np.ndarray,
+         reach: int) -> Plane | None:
+    if len(at) == 0:
         return None
+    points = cloud.reshape(-1, 3)[at]
     tolerance = 0.003 + 2.5 * depths.noise_at(depths.middle(points[:, 2]))
-    return fit_plane(points, weights, thing[::max(1, len(thing) // 200)], tolerance)
+    return fit_plane(points, weights, thing[::max(1, len(thing) // 200)], tolerance,
+                     _facing(cloud, at, reach) if reach else None)
 
 
-def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _facing(cloud: np.ndarray, at: np.ndarray, reach: int) -> np.ndarray:
+    """Return the unit normals (N, 3), towards the camera, of a cloud (h, w, 3) at flat indices (N,).
+
+    They are those of the cross of pixels ``reach`` to each side; zeros where one of these has no reading.
+    """
+    height, width = cloud.shape[:2]
+    rows, columns = np.divmod(at, width)
+    flat = cloud.reshape(-1, 3)
+    right, left = (rows * width + np.clip(columns + by, 0, width - 1) for by in (reach, -reach))
+    below, over = (np.clip(rows + by, 0, height - 1) * width + columns for by in (reach, -reach))
+    normals = cross(flat[below] - flat[over], flat[right] - flat[left])
+    lengths = np.sqrt(np.einsum('ij,ij->i', normals, normals))
+    return np.where(lengths[:, None] > 0, normals / np.maximum(lengths, 1e-12)[:, None], np.float32(0))
+
+
+def _parts_said(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, cloud: np.ndarray,
+                blind: np.ndarray) -> np.ndarray:
     """Keep the connected parts that the outline from the map means.
 
     The part that lies deepest under the outline is the thing. Others belong to it (an arm before it cuts it
-    in two) when most of their pixels are under the outline and they are as far away as it is.
+    in two) when most of their pixels are under the outline and they are as far away as it is, or farther by
+    its breadth and opposite to it (the far wall of a bowl, over the rim of the near one).
+
+    :param blind: (h, w) bool, no reading. Where there are many, as in depth that was brought to a finer
+        image, single ones cut nothing.
     """
     left, top, width, height = cv2.boundingRect(candidates.view(np.uint8))
     part = np.s_[top:top + height, left:left + width]
     found = np.zeros_like(candidates)
     if width == 0:
         return found
-    found[part] = _parts_within(np.ascontiguousarray(candidates[part]), inside[part], said[part], z[part])
+    joined = np.ascontiguousarray(candidates[part])
+    if np.count_nonzero(said & blind) > SPARSE * np.count_nonzero(said):
+        joined |= blind[part] & (cv2.morphologyEx(joined.view(np.uint8), cv2.MORPH_CLOSE,
+                                                  np.ones((3, 3), np.uint8)) > 0)
+    _, labels = cv2.connectedComponents(joined.view(np.uint8), connectivity=4)
+    found[part] = _parts_within(np.where(candidates[part], labels, 0), inside[part], said[part], cloud[part])
     return found
 
 
-def _parts_within(candidates: np.ndarray, inside: np.ndarray, said: np.ndarray, z: np.ndarray) -> np.ndarray:
-    count, labels = cv2.connectedComponents(candidates.view(np.uint8), connectivity=4)
-    size = np.bincount(labels.ravel(), minlength=count)
+def _parts_within(labels: np.ndarray, inside: np.ndarray, said: np.ndarray, cloud: np.ndarray) -> np.ndarray:
+    size = np.bincount(labels.ravel())
+    count = len(size)
     labels_under = labels[said]
     under = np.bincount(labels_under, minlength=count)
     deep = np.bincount(labels_under, weights=inside[said], minlength=count)
     deep[0] = 0.0       # label 0 is all that is no candidate
     best = int(np.argmax(deep))
     if deep.max() == 0:
-        return np.zeros_like(candidates)
-    near, far = depths.ends(z[labels == best])
+        return np.zeros(labels.shape, bool)
+    (left, right), (top, bottom), (near, far) = (depths.ends(each) for each in cloud[labels == best].T)
     reach = 0.02 + (far - near)
+    breadth = max(reach, right - left, bottom - top)
     keep = np.zeros(count, bool)
     keep[best] = True
     for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.01 * deep[best])):
         if part != best:
-            keep[part] = near - reach < depths.middle(z[labels == part]) < far + reach
+            farthest = far + (breadth if _opposite(labels == part, labels == best) else reach)
+            keep[part] = near - reach < depths.middle(cloud[..., 2][labels == part]) < farthest
     return keep[labels]
+
+
+def _opposite(part: np.ndarray, wall: np.ndarray) -> bool:
+    """Tell whether a part (h, w) ends between the ends of a wall, in rows or in columns, and is as long.
+
+    As long is more than half as long: the far wall of a bowl is hidden at its ends.
+    """
+    one, other = (cv2.boundingRect(each.view(np.uint8)) for each in (part, wall))
+    return any(other[axis] - REGROWN <= one[axis] and one[axis + 2] > other[axis + 2] / 2
+               and one[axis] + one[axis + 2] <= other[axis] + other[axis + 2] + REGROWN for axis in (0, 1))
 
 
 def _grown(solid: np.ndarray, jumps: np.ndarray, z: np.ndarray) -> np.ndarray:

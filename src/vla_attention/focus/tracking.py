@@ -69,13 +69,15 @@ class Tracker:
 
         Phrases stay in their order; of each, the region comes first whose smoothed score is the best.
 
+        A thing that comes back after frames without it begins where it is, however it was expected to move.
+
         :param time: the frame's stamp in seconds; one more than 0.5 s before the last resets the tracker.
         """
         if time < self._time - JUMP:
             self.reset()
         elif time < self._time:     # out of order: as if it had been taken with the last one
             time = self._time
-        self._time = time
+        before, self._time = self._time, time
         self._tracks = [track for track in self._tracks if time - track.seen <= PATIENCE]
         matches = self._match(regions, time)
         answer = []
@@ -84,7 +86,7 @@ class Tracker:
             if track is None:
                 track = self._begin(region, time)
             else:
-                self._follow(track, region, time)
+                self._follow(track, region, time, missed=track.seen < before)
             answer.append(track.region)
         turns: dict[tuple[str, str], int] = {}
         for region in regions:
@@ -117,12 +119,13 @@ class Tracker:
         self._tracks.append(track)
         return track
 
-    def _follow(self, track: _Track, region: FocusRegion, time: float) -> None:
+    def _follow(self, track: _Track, region: FocusRegion, time: float, *, missed: bool) -> None:
         keep = self.smoothing
         passed = time - track.seen
         expected = track.expected(time)
         surprise = np.asarray(region.box) - expected
-        if keep == 0 or passed <= 0 or np.abs(surprise).max() > SUDDEN * _side(expected):
+        if (keep == 0 or missed or region.mask.shape != track.region.mask.shape
+                or np.abs(surprise).max() > SUDDEN * _side(expected)):
             track.speed = np.zeros(4)       # a part of it appeared or was hidden: that is no motion
             track.edges = np.array(region.box, float)
             track.outline = _inside(region).astype(np.float32)
@@ -131,7 +134,8 @@ class Tracker:
             alpha = 1 - keep
             beta = 2 * (2 - alpha) - 4 * sqrt(1 - alpha)
             track.edges = expected + alpha * surprise
-            track.speed = track.speed + beta * surprise / passed
+            if passed > 0:      # the same moment again tells nothing of how it moves
+                track.speed = track.speed + beta * surprise / passed
             track.region = self._smoothed(track, region)
         track.seen = time
 

@@ -23,6 +23,7 @@ from vla_attention.timing import JUMP
 
 TICK_SECONDS = 0.15     # frames that come sooner after the last tick repeat its answer
 PAUSE_SECONDS = 2.0     # a longer gap starts a new window: nobody knows what happened meanwhile
+BROKEN_SECONDS = 0.5    # for so long pictures that do not go on from the last one are left out: a glitch
 
 
 class MomentAttention:
@@ -30,7 +31,8 @@ class MomentAttention:
 
     The scene is looked at about five times a second whatever the camera's rate: a frame that comes less
     than 0.15 s after the last one looked at, or up to 0.5 s before it, repeats its answer. A clock that jumps
-    back farther, a gap of more than 2 s and another image size start anew.
+    back farther, a gap of more than 2 s and another image size start anew. So does another scene (a camera
+    cut) once it has stayed for 0.5 s; a black or torn frame alone is left out.
     """
 
     def __init__(self, weights: Path | None = None, *, failure_rate: float = FAILURE_RATE,
@@ -52,6 +54,7 @@ class MomentAttention:
         self._tick = -math.inf
         self._times: deque[float] = deque(maxlen=WINDOW)
         self._shape: tuple[int, ...] = ()
+        self._broken: float | None = None   # since when pictures do not go on from the last one
 
     def reset(self) -> None:
         """Forget the past: the next frame is the first."""
@@ -63,6 +66,7 @@ class MomentAttention:
         self._last = None
         self._tick = -math.inf
         self._times.clear()
+        self._broken = None
 
     def due(self, time: float, shape: tuple[int, ...]) -> bool:
         """Return whether a frame of this time and shape will be looked at: only then are maps of use."""
@@ -90,6 +94,12 @@ class MomentAttention:
             self._shape = image.shape
         elif self._last is not None and not self.due(time, image.shape):
             return replace(self._last, time=time, events=())
+        elif self._last is not None and not self._motion.goes_on(image):
+            self._broken = time if self._broken is None else self._broken
+            if time - self._broken < BROKEN_SECONDS:
+                return replace(self._last, time=time, events=())
+            self.reset()
+        self._broken = None
         token = make_token(self._motion.update(time, image), target_map, destination_map)
         with one_thread():
             observation = self._spatial.step(token)

@@ -24,6 +24,11 @@ ABSORB_SECONDS = 8.0        # steady for so long: becomes how the place looks
 SLOW_SECONDS = 0.9          # baseline of slow motion
 DRIFT_SECONDS = 3.0         # ... and of very slow motion
 CAMERA_PIXELS = 0.35        # of global motion between two ticks: below it the camera stands still
+LIGHT = 0.05                # change of brightness (log) of most of the picture: the light has changed
+COARSE = (40, 30)           # pixels of the picture by which it is told whether it goes on
+PAN = 8, 6                  # pixels of it by which the camera may turn from one tick to the next
+ALIKE = 0.4                 # correlation below which a picture does not go on from the one before
+FLAT = 4.0                  # grey levels of contrast (standard deviation) below which there is nothing to see
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,25 @@ class MotionTracker:
         """Forget every image."""
         self._time: float | None = None
         self._grey: np.ndarray = np.zeros((0, 0), np.uint8)
+        self._colour: np.ndarray = np.zeros((0, 0, 3), np.float32)
         self._recent: list[tuple[float, np.ndarray]] = []
+
+    def goes_on(self, image: np.ndarray) -> bool:
+        """Tell whether an image goes on from the one before; a cut, a black and a torn one do not.
+
+        :param image: (H, W, 3) uint8 RGB.
+        """
+        grey = cv2.cvtColor(_small(image), cv2.COLOR_RGB2GRAY)
+        if self._time is None or self._grey.shape != grey.shape:
+            return True
+        now, before = (cv2.resize(each, COARSE, interpolation=cv2.INTER_AREA) for each in (grey, self._grey))
+        flat = [float(each.std()) < FLAT for each in (now, before)]
+        if any(flat):
+            return all(flat)
+        x, y = PAN
+        middle = now[y:-y, x:-x]        # found again wherever the camera's turn has brought it
+        return max(float(cv2.matchTemplate(before, part, cv2.TM_CCOEFF_NORMED).max())
+                   for part in (now, middle) if float(part.std()) >= FLAT) >= ALIKE
 
     def update(self, time: float, image: np.ndarray) -> MotionMaps:
         """Take the next image.
@@ -76,9 +99,7 @@ class MotionTracker:
         :param time: seconds, above that of the image before.
         :param image: (H, W, 3) uint8 RGB.
         """
-        scale = LONG_SIDE / max(image.shape[:2])
-        size = tuple(max(LEAST_SIDE, round(side * scale)) for side in image.shape[1::-1])
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        small = _small(image)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         colour = cv2.GaussianBlur(small, (3, 3), 0).astype(np.float32)
         if self._time is None or self._grey.shape != grey.shape:
@@ -88,7 +109,9 @@ class MotionTracker:
             pose, camera = None, 0.0
         else:
             dt = max(time - self._time, 1e-3)
-            flow = -self._flow.calc(grey, self._grey, None)
+            gain = _gain(colour, self._colour)
+            before = self._grey if gain is None else _exposed(self._grey, float(gain.mean()))
+            flow = -self._flow.calc(grey, before, None)
             pose, camera = _camera_motion(flow)
         maps = self._maps(time, dt, flow, pose, camera, colour, _edges(grey))
         self._time, self._grey, self._colour = time, grey, colour
@@ -119,6 +142,12 @@ class MotionTracker:
             self._recent = [(seen, _warp(old, pose)) for seen, old in self._recent]
         if not np.array_equal(self._pose, np.eye(3)):
             before = _warp(before, self._pose)
+        # where the light or the exposure has changed, what is remembered is seen in the light of now
+        if (gain := _gain(colour, previous)) is not None:
+            previous = _exposed(previous, gain)
+            self._recent = [(seen, _exposed(old, gain)) for seen, old in self._recent]
+        if (gain := _gain(colour, before)) is not None:
+            self._before, before = _exposed(self._before, gain), _exposed(before, gain)
 
         difference = _difference(colour, previous)
         moving = ((np.hypot(residual[..., 0], residual[..., 1]) > MOVING_PIXELS)
@@ -156,6 +185,24 @@ class MotionTracker:
         rate = np.where(change < CHANGED_LEVEL / 2, 0.03, 0.0).astype(np.float32)
         rate[(self._steady > ABSORB_SECONDS) & (changed > 0)] = 1.0
         self._before += rate[..., None] * (colour - self._before)
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    """Bring an image to the working size."""
+    scale = LONG_SIDE / max(image.shape[:2])
+    size = tuple(max(LEAST_SIDE, round(side * scale)) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def _gain(image: np.ndarray, other: np.ndarray) -> np.ndarray | None:
+    """Return by which factor (3,) most of a picture is brighter than another; None where it is as bright."""
+    gain = np.median((image[::4, ::4] + 2) / (other[::4, ::4] + 2), axis=(0, 1))
+    return gain if np.abs(np.log(gain)).max() > LIGHT else None
+
+
+def _exposed(picture: np.ndarray, gain: np.ndarray | float) -> np.ndarray:
+    """Return a picture as it is with so much more light."""
+    return np.minimum(picture * gain, 255.0).astype(picture.dtype)
 
 
 def _difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -218,7 +218,8 @@ class AttentionNode(ImageNode):
         self.health.came('instruction')
         if data.get('initial') and self._instruction.text:
             return      # of an instruction_node that was restarted, which will hear what is worked with
-        self._instruction = instruction  # encoded by the worker, which alone calls the backend
+        if instruction != self._instruction:    # said again, it keeps what was seen and what is followed
+            self._instruction = instruction     # encoded by the worker, which alone calls the backend
         self._work_with(message)
 
     def _work_with(self, parse: String) -> None:
