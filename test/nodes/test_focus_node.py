@@ -115,6 +115,9 @@ def test_markers_are_taken_away_where_no_more_answers_come(graph):
     assert len(bench.answer('focus/markers')[0].markers) > 1
     assert graph.transition('focus_node', 4)        # deactivate
     graph.wait(lambda: len(bench.got['focus/markers'][-1].markers) == 1)
+    assert graph.transition('focus_node', 3)        # activate
+    assert len(bench.answer('focus/markers')[0].markers) > 1
+    assert bench.process.stop() == 0, bench.process.log     # when nothing can be published any more
 
 
 def test_nothing_in_view_is_said_too(bench):

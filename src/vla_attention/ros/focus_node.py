@@ -350,9 +350,9 @@ class FocusNode(PerceptionNode):
 
     def _take_markers_away(self) -> None:
         """Take from RViz what it would show for ever; of other answers one sees how old they are."""
-        if self._marked is not None:
+        if self._marked is not None and self.context.ok():      # on Ctrl-C nothing can be said any more
             self._markers.publish(write_markers([], dict.fromkeys(HANDED), self._marked))
-            self._marked = None
+        self._marked = None
 
     def _in_target_frame(self, regions: list[FocusRegion],
                          header: Header) -> tuple[list[FocusRegion], Header]:
