@@ -58,11 +58,7 @@ def line_of(text: str, lexicon: Lexicon) -> str:
 
 def attribute(word: str, lexicon: Lexicon) -> tuple[str, Any]:
     """Return (field, value) of a word that says what a thing is like; ('', None) of another."""
-    for field in ('colours', 'materials', 'sizes', 'ordinals', 'positions'):
-        value = lexicon.words['en'][field].get(word)
-        if value is not None:
-            return field[:-1], value
-    return '', None
+    return lexicon.attribute(word, 'en')
 
 
 def split_relation(line: str, lexicon: Lexicon) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from vla_attention.language.lexicon import Lexicon
+from vla_attention.language.lexicon import ATTRIBUTES, Lexicon
 
 MOST = ('맨', '가장', '제일', '젤', '최고로')
 # what only says that a thing is where it is
@@ -38,7 +38,6 @@ SUPERLATIVES = {'large': 'largest', 'small': 'smallest', 'tall': 'tallest', 'sho
                  'long': 'longest', 'wide': 'widest', 'narrow': 'narrowest', 'thick': 'thickest',
                  'thin': 'thinnest', 'left': 'leftmost', 'right': 'rightmost', 'top': 'topmost',
                  'bottom': 'bottommost', 'front': 'frontmost', 'back': 'backmost'}
-_FIELDS = ('colours', 'materials', 'sizes', 'ordinals', 'positions')
 # last parts of compounds that are short but clear; longer ones are any kind's name
 _SHORT_HEADS = frozenset('병컵캔통잔칼팬펜책솔공꽃빵함')
 _ALIKE = {'함': 'bin', '나무': 'tree'}      # what they are as a last part
@@ -50,7 +49,7 @@ def known(word: str, lexicon: Lexicon) -> bool:
     """Tell whether a word is in the lexicon as it is, or says nothing."""
     return (word in FILLER or any(word in table for table in lexicon.words['ko'].values())
             or (word.isascii() and any(lexicon.lookup(field, word, 'ko') is not None
-                                       for field in ('kinds', *_FIELDS))))
+                                       for field in ('kinds', *ATTRIBUTES))))
 
 
 def stems(word: str, particles: Sequence[str] = _PARTICLES) -> list[str]:
@@ -131,12 +130,7 @@ def attribute(word: str, lexicon: Lexicon) -> tuple[str, Any]:
 
 
 def _plain(word: str, lexicon: Lexicon) -> tuple[str, Any]:
-    language = 'en' if word.isascii() else 'ko'
-    for field in _FIELDS:
-        value = lexicon.words[language][field].get(word.lower())
-        if value is not None:
-            return field[:-1], value
-    return '', None
+    return lexicon.attribute(word.lower(), 'en' if word.isascii() else 'ko')
 
 
 def _forms(word: str) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-FIELDS = ('kinds', 'colours', 'materials', 'sizes', 'ordinals', 'positions', 'relations')
+ATTRIBUTES = ('colours', 'materials', 'sizes', 'ordinals', 'positions')     # what a thing is said to be like
+FIELDS = ('kinds', *ATTRIBUTES, 'relations')
 _IRREGULAR = {'children': 'child', 'men': 'man', 'women': 'woman', 'mice': 'mouse', 'feet': 'foot',
               'teeth': 'tooth'}
 
@@ -47,6 +48,14 @@ class Lexicon:
         strange = {other for others in self.like.values() for other in others} - set(self.like)
         if strange:
             raise ValueError(f'the lexicon has no kind {", ".join(sorted(strange))}')
+
+    def attribute(self, word: str, language: str) -> tuple[str, Any]:
+        """Return (field, value) of a word that says what a thing is like, as it is; ('', None) of another."""
+        for field in ATTRIBUTES:
+            value = self.words[language][field].get(word)
+            if value is not None:
+                return field[:-1], value
+        return '', None
 
     def lookup(self, field: str, word: str, language: str) -> Any:
         """Return the canonical value of a word (English: also of a plural), or None.
