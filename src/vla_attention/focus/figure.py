@@ -125,12 +125,9 @@ def alike(image: np.ndarray, said: np.ndarray, asked: np.ndarray) -> np.ndarray:
     answer = np.zeros(said.shape, bool)
     if not asked.any():
         return answer
-    step = max(1, round(np.sqrt(said.size / COUNTED)))
-    codes = _codes(np.ascontiguousarray(image[::step, ::step])).ravel()
-    under = said[::step, ::step].ravel()
-    if not under.any():
+    (under, _), (inside, outside) = _colours_of(image, said, ~said)
+    if not under:
         return answer
-    inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (under, ~under))
     common = (inside > COMMON * inside.max()) & (inside > OWN * outside)
     answer[asked] = common[_codes(image[asked][None])[0]]
     return answer
@@ -146,15 +143,22 @@ def foreign(image: np.ndarray, known: np.ndarray, others: np.ndarray, asked: np.
     :return: (h, w) bool, False where nothing is asked, and everywhere where too little is known.
     """
     answer = np.zeros(known.shape, bool)
-    step = max(1, round(np.sqrt(known.size / COUNTED)))
-    ours, theirs = (mask[::step, ::step] for mask in (known, others))
-    if not asked.any() or min(np.count_nonzero(ours), np.count_nonzero(theirs)) < FEWEST:
+    if not asked.any():
         return answer
-    codes = _codes(np.ascontiguousarray(image[::step, ::step]))
-    inside, outside = (_spread(np.bincount(codes[mask], minlength=_BINS ** 3)) for mask in (ours, theirs))
+    counted, (inside, outside) = _colours_of(image, known, others)
+    if min(counted) < FEWEST:
+        return answer
     strange = (outside > ABUNDANT * outside.max()) & (inside < RARE * outside)
     answer[asked] = strange[_codes(image[asked][None])[0]]
     return answer
+
+
+def _colours_of(image: np.ndarray, *masks: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
+    """Return of each mask how many pixels were counted, and how frequent each colour is among them."""
+    step = max(1, round(np.sqrt(masks[0].size / COUNTED)))
+    codes = _codes(np.ascontiguousarray(image[::step, ::step]))
+    counted = [codes[mask[::step, ::step]] for mask in masks]
+    return [*map(len, counted)], [_spread(np.bincount(each, minlength=_BINS ** 3)) for each in counted]
 
 
 def _around(box: tuple[float, float, float, float], width: int, height: int) -> Window:
