@@ -16,7 +16,7 @@ from vla_attention.bag import messages
 from vla_attention.bag.reader import BagError, BagReader, Record, Topics, choose_topics
 from vla_attention.bag.writer import LATCHED, BagWriter, made_with
 from vla_attention.focus import Camera, Tracker, region_ids
-from vla_attention.focus.intrinsics import LensError, is_rectified
+from vla_attention.focus.intrinsics import is_rectified
 from vla_attention.focus.pose import SteadyAxes
 from vla_attention.language import Instruction
 from vla_attention.pipeline import REGION_ROLES, Look, Pipeline, Query
@@ -192,15 +192,11 @@ class _Run:
 
     def _camera_of(self, info: Any) -> Camera:
         k, p, d = (info.k, info.p, info.d) if self._reader.is_ros2 else (info.K, info.P, info.D)
-        if is_rectified(self._topics.image):
-            return Camera.of_info(info, k, p)
-        try:
-            return Camera.of_info(info, k, p, d)
-        except LensError as error:
-            warning = f'{self._task.source.name}: {self._topics.camera_info}: {error}; the lens is ignored'
-            if warning not in self._warnings:
-                self._warnings.append(warning)
-            return Camera.of_info(info, k, p)
+        camera, unread = Camera.read(info, k, p, () if is_rectified(self._topics.image) else d)
+        warning = f'{self._task.source.name}: {self._topics.camera_info}: {unread}; the lens is ignored'
+        if unread and warning not in self._warnings:
+            self._warnings.append(warning)
+        return camera
 
     def _attend_to_what_is_ready(self, now: int) -> None:
         while self._frames:

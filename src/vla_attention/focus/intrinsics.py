@@ -190,6 +190,15 @@ class Camera:
         return cls(info.header.frame_id, camera, corner, size,
                    (max(info.binning_x, 1), max(info.binning_y, 1)))
 
+    @classmethod
+    def read(cls, info: Any, k: Sequence[float], p: Sequence[float],
+             d: Sequence[float] = ()) -> tuple[Camera, str]:
+        """As :meth:`of_info`; where the lens cannot be read the camera without it, and why (else '')."""
+        try:
+            return cls.of_info(info, k, p, d), ''
+        except LensError as error:
+            return cls.of_info(info, k, p), str(error)
+
     @property
     def shift(self) -> float:
         """By how many pixels of the image the lens moves the border, at most."""

@@ -15,10 +15,10 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-from vla_attention.focus import Camera, FocusRegion, Intrinsics, approach_pose, lift
-from vla_attention.focus.intrinsics import LensError, is_rectified
+from vla_attention.focus import FocusRegion, Intrinsics, approach_pose, lift
 from vla_attention.focus.pose import SteadyAxes
 from vla_attention.ros import qos
+from vla_attention.ros.camera import CameraInput
 from vla_attention.ros.clouds import write_cloud, write_markers, write_pose, write_regions_3d
 from vla_attention.ros.colour_stream import ColourStream
 from vla_attention.ros.detections import read_regions
@@ -26,16 +26,14 @@ from vla_attention.ros.frames import FrameError, Frames, moved
 from vla_attention.ros.image_node import IMAGE_TRANSPORT
 from vla_attention.ros.messages import ImageError, read_array, read_depth, read_rgb, write_image
 from vla_attention.ros.parameters import Setting
-from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.perception_node import PerceptionNode, RefusedError, run
 from vla_attention.ros.stamps import StampMatcher
 from vla_attention.ros.topics import Input
 
 OUTLINES = ('focus/target/mask', 'focus/destination/mask', 'focus/labels')
-SHIFTED = 3.0       # pixels by which a lens may move the border before that is worth a word
 HANDED = ('target', 'destination')      # the roles that a planner is handed points and a pose for
 REGISTERED = ('remap `depth` to the depth that is registered to the image (aligned_depth_to_color of a '
               'RealSense, depth_registered of others)')
-OTHER_CAMERA = 'remap `camera_info` to that of the image'
 
 SETTINGS = (
     IMAGE_TRANSPORT,
@@ -53,14 +51,6 @@ SETTINGS = (
     Setting('transform_timeout', 0.05, 'Seconds to wait for a transform whose newest is a little older than '
             'the image.', low=0.0, high=1.0),
 )
-
-
-class RefusedError(ValueError):
-    """An input that cannot be worked with; the message names topic, value and remedy."""
-
-    def __init__(self, key: str, text: str) -> None:
-        super().__init__(text)
-        self.key = key
 
 
 @dataclass(frozen=True)
@@ -99,11 +89,10 @@ class FocusNode(PerceptionNode):
 
     def activate(self) -> None:
         """Take regions, outlines, depth, camera and colour."""
-        self._info: CameraInfo | None = None
-        self._lens: tuple[float, ...] = ()      # the distortion that was told last
         self._lift_worker = self.worker(self._work)
         self._colour_stream = ColourStream(self, self._put,
                                            compressed=self.parameters['image_transport'] == 'compressed')
+        self._camera = CameraInput(self, lambda: self._colour_stream.topic)
         self.tick()
 
     def deactivate(self) -> None:
@@ -123,7 +112,7 @@ class FocusNode(PerceptionNode):
             self.health.expect(key, f'{topic} on {name}', timeout=lambda: self.parameters['depth_timeout'],
                                missing=f'no {topic} on {name} yet: {hint}')
         self._taken = [
-            self.subscribe(CameraInfo, 'camera_info', self._take_info, qos.sensor()),
+            self.subscribe(CameraInfo, 'camera_info', self._camera.take, qos.sensor()),
             self.subscribe(Image, 'depth', self._taker('depth'), qos.stream()),
             *(self.subscribe(Image, topic, self._taker(topic), qos.result()) for topic in OUTLINES),
             self.subscribe(Detection2DArray, 'focus/regions', self._take_regions, qos.result())]
@@ -168,33 +157,6 @@ class FocusNode(PerceptionNode):
                 self.complain('transform', f'target_frame: {error}; everything stays in the camera\'s frame')
 
     # ---- input
-
-    def _take_info(self, message: CameraInfo) -> None:
-        self.health.came('camera_info')
-        lens = self._lens_of(message)
-        if self._info is None or self._lens != lens:
-            self._tell_lens(message, lens)
-        self._info, self._lens = message, lens
-
-    def _lens_of(self, info: CameraInfo) -> tuple[float, ...]:
-        rectified = self.parameters['rectified'] or is_rectified(
-            self.resolve_topic_name(self._colour_stream.topic))
-        return () if rectified else tuple(info.d)
-
-    def _tell_lens(self, info: CameraInfo, lens: tuple[float, ...]) -> None:
-        topic = self.resolve_topic_name('camera_info')
-        try:
-            shift = Camera.of_info(info, info.k, info.p, lens).shift
-        except LensError as error:
-            self.get_logger().warning(f'{topic}: {error}; the lens is not taken into account')
-            return
-        except ValueError:      # each frame will be refused, and why
-            return
-        self.health.fact('lens moves the border by (pixels)', f'{shift:.1f}')
-        if shift > SHIFTED:
-            self.get_logger().info(
-                f'{topic}: the lens moves the border of the image by {shift:.0f} pixels; 3-D takes that into '
-                'account; where image and depth are rectified already, set the parameter rectified')
 
     def _taker(self, topic: str) -> Callable[[Image], None]:
         def take(message: Image) -> None:
@@ -252,7 +214,7 @@ class FocusNode(PerceptionNode):
         self.health.done(self.age(frame.header))
 
     def _read(self, match: dict[str, Any]) -> _Frame:
-        array, depth_message, info = match['focus/regions'], match['depth'], self._info
+        array, depth_message, info = match['focus/regions'], match['depth'], self._camera.info
         header = array.header
         name = self.resolve_topic_name('depth')
         if info is None:
@@ -271,24 +233,10 @@ class FocusNode(PerceptionNode):
             if outline is not None and (outline.width, outline.height) != (width, height):
                 raise RefusedError('depth', f'{name} is {width}x{height}, the image '
                                    f'{outline.width}x{outline.height}: {REGISTERED}')
-        intrinsics = self._intrinsics(info, header.frame_id, (width, height))
+        intrinsics = self._camera.intrinsics(info, header.frame_id, (width, height))
         regions = _with_outlines(array, match, (height, width))
         return _Frame(header, regions, [each.id for each in array.detections], depth, intrinsics, info,
                       self._colour(header, depth.shape))
-
-    def _intrinsics(self, info: CameraInfo, frame: str, size: tuple[int, int]) -> Intrinsics:
-        try:
-            try:
-                camera = Camera.of_info(info, info.k, info.p, self._lens_of(info))
-            except LensError:       # told when it came
-                camera = Camera.of_info(info, info.k, info.p)
-        except ValueError as error:
-            raise RefusedError('camera_info', f'{self.resolve_topic_name("camera_info")}: {error}') from error
-        try:
-            return camera.shown(frame, size)
-        except ValueError as error:
-            raise RefusedError('camera_info', f'{self.resolve_topic_name("camera_info")}: {error}: '
-                               f'{OTHER_CAMERA}') from error
 
     def _colour(self, header: Header, size: tuple[int, ...]) -> np.ndarray | None:
         topic = self._colour_stream.topic

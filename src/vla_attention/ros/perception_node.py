@@ -45,6 +45,14 @@ SETTINGS = (
 )
 
 
+class RefusedError(ValueError):
+    """An input that cannot be worked with; the message names topic, value and remedy."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
 class PerceptionNode(LifecycleNode):
     """What the nodes have in common.
 
