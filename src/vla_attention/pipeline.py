@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from vla_attention.focus import FocusRegion, Intrinsics, find_regions, lift
 from vla_attention.focus.confidence import Confidence, load_confidence
 from vla_attention.grounding import AttentionMaps, GroundingBackend, make_backend
 from vla_attention.grounding.reference import is_place_between
+from vla_attention.grounding.steady_choice import SteadyChoice
 from vla_attention.language import Instruction, parse_instruction, parse_phrase
 
 MOST_PHRASES = 32   # of one instruction: each costs time with every image, and a pool takes no more
@@ -27,6 +28,7 @@ class Query:
     phrases: tuple[str, ...]    # in the order of execution within a role
     encoded: Any
     left_out: tuple[str, ...] = ()  # phrases beyond MOST_PHRASES, which are not looked for
+    steady: SteadyChoice = field(default_factory=SteadyChoice, compare=False)   # of the images of a stream
 
     def indices(self, role: str) -> list[int]:
         """Return which phrases have the role."""
@@ -78,18 +80,21 @@ class Pipeline:
 
     def __init__(self, backend: GroundingBackend | None = None, *,
                  parse: Callable[[str], Instruction] = parse_instruction,
-                 presence_threshold: float = 0.5, max_regions: int = 5) -> None:
+                 presence_threshold: float = 0.5, max_regions: int = 5, steadiness: float = 0.5) -> None:
         """Put the stages together.
 
         :param backend: what grounds phrases; the embedded model by default.
         :param presence_threshold: a phrase whose presence (0..1) is below is "not in view".
         :param max_regions: how many regions a phrase may have at most.
+        :param steadiness: seconds for which what was seen in a stream counts for what is seen now (see
+            :class:`~vla_attention.grounding.steady_choice.SteadyChoice`); 0: each image by itself.
         """
         self.backend = backend if backend is not None else make_backend()
         self._confidences: dict[str, Confidence | None] = {}    # of each backend that has answered
         self.parse = parse
         self.presence_threshold = presence_threshold
         self.max_regions = max_regions
+        self.steadiness = steadiness
 
     def instruct(self, instruction: str | Instruction) -> Query:
         """Parse the instruction where it is text, and encode its phrases.
@@ -111,15 +116,19 @@ class Pipeline:
         return Query(instruction, roles, phrases, self.backend.encode(phrases) if phrases else None,
                      left_out)
 
-    def look(self, image: np.ndarray, query: Query) -> Look:
+    def look(self, image: np.ndarray, query: Query, time: float | None = None) -> Look:
         """Attend to one image.
 
         :param image: (H, W, 3) uint8 RGB.
+        :param time: seconds at which it was taken, where it is one of a stream: what the query has seen in
+            the images before then counts too.
         :raises ValueError: another shape or dtype.
         """
         if not query.phrases:
             return Look(query, None, ())
         maps = self.backend.attend(image, query.encoded)
+        if time is not None:
+            maps = query.steady.update(maps, time, self.steadiness)
         return Look(query, maps, tuple(self._regions(maps, query.roles, image)))
 
     def lift(self, look: Look, image: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics) -> Look:

@@ -39,11 +39,11 @@ class _Looked:
 class StreamAttention:
     """Answers each image of a stream; one thread calls :meth:`see`, another one :meth:`look_ahead`."""
 
-    def __init__(self, attend: Callable[[np.ndarray], Look], *, every: Callable[[], float],
+    def __init__(self, attend: Callable[[np.ndarray, float], Look], *, every: Callable[[], float],
                  holds: Callable[[Look], bool] = lambda look: True) -> None:
         """Start without anything seen.
 
-        :param attend: looks at one image (H, W, 3) uint8 RGB; never called by two threads at once.
+        :param attend: looks at one image (H, W, 3) uint8 RGB of a time; never called by two threads at once.
         :param every: seconds from one look to the next; 0: each image is looked at.
         :param holds: whether a look still answers what is asked now.
         """
@@ -94,7 +94,7 @@ class StreamAttention:
 
     def _look(self, image: np.ndarray, stamp: float) -> _Looked:
         began, generation = time.monotonic(), self._generation
-        look = self._attend(image)
+        look = self._attend(image, stamp)
         looked = _Looked(look, Follower(image, look.regions), stamp)
         took = time.monotonic() - began
         self._took = took if not self._took else 0.8 * self._took + 0.2 * took

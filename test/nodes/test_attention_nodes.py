@@ -122,11 +122,12 @@ def test_images_of_two_sizes_in_a_row(stack):
 
 def test_the_step_says_which_target_is_shown(stack):
     graph = stack.graph
+    stack.say('pick up the red cup')    # once instruction_node is there it takes up nothing any more
     parse = Instruction('take both', steps=(Step('take', 'red cup'), Step('take', 'blue box')))
     publisher = graph.node.create_publisher(String, 'instruction/parsed', stack.latched)
     graph.wait(publisher.get_subscription_count)
     publisher.publish(String(data=json.dumps(parse.to_dict())))
-    graph.wait(lambda: 'take both' in stack.status('attention_node')['instruction'])
+    graph.wait(lambda: 'take both' in stack.status('attention_node').get('instruction', ''))
     maps = graph.collect(Image, 'attention/target')
     shown = {}
     for step in (0, 1, -1):

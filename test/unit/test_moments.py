@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -239,9 +242,11 @@ def test_a_map_without_numbers_is_refused(attention):
         attention.update(0.0, table(), destination_map=np.full((3, 4), np.nan, np.float32))
 
 
-def test_missing_weights_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='none\\.safetensors'):
-        MomentAttention(tmp_path / 'none.safetensors')
+@pytest.mark.parametrize('folder', ['{home}', '~'])
+def test_missing_weights_are_named(tmp_path, monkeypatch, folder):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / 'none.safetensors'))):
+        MomentAttention(Path(folder.format(home=tmp_path)) / 'none.safetensors')
 
 
 def test_weights_of_another_model_are_refused(tmp_path):
@@ -388,7 +393,7 @@ class Counting:
     def instruct(self, instruction):
         return Query(Instruction(instruction), (), (), None)
 
-    def look(self, image, query):
+    def look(self, image, query, time=None):
         self.looks += 1
         return Look(query, None, ())
 

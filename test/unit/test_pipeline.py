@@ -125,3 +125,25 @@ def test_a_place_between_two_things_is_not_cut_out_by_its_colours(phrase, place)
     region = pipeline.look(image, pipeline.instruct(instruction)).regions[-1]
     assert region.role == 'destination'
     assert (region.box == (32.0, 32.0, 96.0, 64.0)) == place
+
+
+class Fickle(Quick):
+    """Finds two things, of which now one and now the other is a little better."""
+
+    def attend(self, image, encoded):
+        self.asked = getattr(self, 'asked', 0) + 1
+        scores = (0.67, 0.6) if self.asked % 2 else (0.58, 0.6)
+        boxes = [(20, 20, 60, 60, scores[0]), (100, 20, 140, 60, scores[1])]
+        found = np.array(sorted(boxes, key=lambda box: -box[4]), np.float32)
+        return AttentionMaps(encoded, np.ones((1, 10, 10), np.float32), self.presence(encoded),
+                             image.shape[1::-1], boxes=(found,))
+
+
+@pytest.mark.parametrize(('times', 'steadiness', 'places'), [
+    ((None,) * 6, 0.5, 2), (np.arange(6) * 0.2, 0.0, 2), (np.arange(6) * 0.2, 0.5, 1)])
+def test_in_a_stream_what_was_chosen_stays_chosen(times, steadiness, places):
+    pipeline = Pipeline(Fickle(), steadiness=steadiness)
+    query = pipeline.instruct(Instruction('take it', steps=(Step('take', 'cup'),)))
+    image = np.zeros((160, 160, 3), np.uint8)
+    looks = [pipeline.look(image, query, time) for time in times]
+    assert len({round(look.regions[0].box[0] / 80) for look in looks[2:]}) == places

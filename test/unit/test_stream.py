@@ -27,7 +27,7 @@ class _Eyes:
         self.wait = None
         self.found = True
 
-    def __call__(self, image):
+    def __call__(self, image, stamp):
         self.images.append(image)
         if self.wait is not None:
             assert self.wait.wait(10)
@@ -153,11 +153,11 @@ def test_a_look_that_was_under_way_when_all_was_forgotten_is_not_followed(eyes):
 
 
 def test_an_error_of_a_look_comes_through_and_the_next_image_is_answered(eyes):
-    def fails_once(image):
+    def fails_once(image, stamp):
         if not eyes.images:
             eyes.images.append(image)
             raise RuntimeError('no memory')
-        return eyes(image)
+        return eyes(image, stamp)
     stream = StreamAttention(fails_once, every=lambda: 0.2)
     with pytest.raises(RuntimeError, match='no memory'):
         stream.see(IMAGE, 10.0)

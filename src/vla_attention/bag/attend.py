@@ -213,11 +213,11 @@ class _Run:
         self._progress(1)
         try:
             image = read_rgb(frame.message)
-            look = self._pipeline.look(image, frame.query)
+            stamp = messages.nanoseconds(frame.header)
+            look = self._pipeline.look(image, frame.query, stamp * 1e-9)
         except ValueError as error:     # ImageError, and pictures too small to look at
             self._skip(self._topics.image, frame.time, str(error))
             return
-        stamp = messages.nanoseconds(frame.header)
         look = replace(look, regions=tuple(self._tracker.update(look.regions, stamp * 1e-9)))
         self._write(look, image, frame)
         self._counts['frames'] += 1

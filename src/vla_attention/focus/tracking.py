@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vla_attention.focus.region import FocusRegion, point_on
+from vla_attention.grounding.box_matching import gap, pairs, unlikeness
 from vla_attention.timing import JUMP
 
 REACH = 1.0         # mean sides of two boxes; a region farther than this from where a track should be is new
@@ -95,21 +96,17 @@ class Tracker:
 
     def _match(self, regions: Sequence[FocusRegion], time: float) -> dict[int, _Track]:
         """Pair regions with tracks of the same role and phrase, the best pair first."""
-        pairs = []
-        for index, region in enumerate(regions):
-            for track in self._tracks:
-                if (region.role, region.phrase) == (track.region.role, track.region.phrase):
-                    box, expected = np.asarray(region.box), track.expected(time)
-                    gap = min(_gap(box, expected), _gap(box, track.edges))
-                    if gap < REACH:     # of two that are as near (an apple on a plate), the one of like size
-                        pairs.append((gap + _unlike(box, expected), index, track))
-        matches: dict[int, _Track] = {}
-        taken: set[int] = set()
-        for _, index, track in sorted(pairs, key=lambda pair: pair[0]):
-            if index not in matches and track.number not in taken:
-                matches[index] = track
-                taken.add(track.number)
-        return matches
+        if not regions or not self._tracks:
+            return {}
+        boxes = np.array([region.box for region in regions], float)
+        expected = np.stack([track.expected(time) for track in self._tracks])
+        before = np.stack([track.edges for track in self._tracks])
+        apart = np.minimum(gap(boxes, expected), gap(boxes, before))
+        asked = [[(region.role, region.phrase) == (track.region.role, track.region.phrase)
+                  for track in self._tracks] for region in regions]
+        # of two that are as near (an apple on a plate), the one of like size
+        cost = np.where(np.array(asked) & (apart < REACH), apart + unlikeness(boxes, expected), np.inf)
+        return {index: self._tracks[number] for index, number in pairs(cost)}
 
     def _begin(self, region: FocusRegion, time: float) -> _Track:
         region = replace(region, track=self._next)
@@ -173,15 +170,3 @@ def _inside(region: FocusRegion) -> np.ndarray:
 
 def _side(box: np.ndarray) -> float:
     return max(1.0, float(box[2] - box[0] + box[3] - box[1]) / 2)
-
-
-def _gap(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the distance of the centres of two boxes in mean sides of both."""
-    distance = np.hypot(*((one[:2] + one[2:] - other[:2] - other[2:]) / 2))
-    return float(distance) / ((_side(one) + _side(other)) / 2)
-
-
-def _unlike(one: np.ndarray, other: np.ndarray) -> float:
-    """Return how much the sides of two boxes differ: 0 equal, 0.7 where each is twice the other's."""
-    sides, others = np.maximum(one[2:] - one[:2], 1), np.maximum(other[2:] - other[:2], 1)
-    return float(np.abs(np.log(sides / others)).mean())

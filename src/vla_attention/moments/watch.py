@@ -29,7 +29,7 @@ def watch(frames: Iterable[tuple[float, np.ndarray]], *, instruction: str | None
         if query is None or not attention.due(time, image.shape):
             yield image, attention.update(time, image)
             continue
-        look = pipeline.look(image, query)
+        look = pipeline.look(image, query, time)
         yield image, attention.update(time, image, target_map=look.attention('target', step=0),
                                       destination_map=look.attention('destination', step=0),
                                       regions=look.regions)

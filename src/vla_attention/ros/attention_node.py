@@ -81,6 +81,9 @@ SETTINGS = (
             'followed by how the picture moves. 0: every image is looked at.', low=0.0, high=60.0),
     Setting('presence_threshold', 0.5, 'Presence (0..1) below which a phrase counts as not in view.',
             low=0.0, high=1.0),
+    Setting('steadiness', 0.5, 'Seconds for which what was seen in the images before counts beside the '
+            'newest one: when one of several things is chosen, and when it is told whether a thing is in '
+            'view. 0: each image by itself.', low=0.0, high=60.0),
     Setting('max_regions', 5, 'Regions that a phrase may have at most.', low=1, high=100),
     Setting('step', 0, 'Step of the instruction whose target and destination are shown, as `steps` of '
             '`instruction/parsed` counts them (0: the first that is no prohibition); -1: all at once.',
@@ -158,6 +161,7 @@ class AttentionNode(ImageNode):
 
     def time_jumped_back(self) -> None:
         """Look anew: what was seen lies in the future."""
+        self._query = None
         self._stream.forget()
 
     def deactivate(self) -> None:
@@ -264,19 +268,21 @@ class AttentionNode(ImageNode):
             self._answer(future, True, json.dumps(_report(look, header), ensure_ascii=False))
         return True
 
-    def _attend(self, image: np.ndarray) -> Look:
+    def _attend(self, image: np.ndarray, stamp: float) -> Look:
         pipeline, instruction = self._pipeline, self._instruction
         if pipeline is None:
             raise RuntimeError('look() before configure()')
-        if self._query is None or self._query.instruction is not instruction:
-            self._query = pipeline.instruct(instruction)
-            left_out = self._query.left_out
+        query = self._query
+        if query is None or query.instruction is not instruction:
+            self._query = query = pipeline.instruct(instruction)
+            left_out = query.left_out
             self.trouble('phrases', f'{len(left_out)} things that the instruction names are not looked for '
                          f'({MOST_PHRASES} are, at most): {left_out[0][:60]!r} ...' if left_out else '')
         self._looked_with = self._limits()
         pipeline.presence_threshold, pipeline.max_regions = self._looked_with
+        pipeline.steadiness = self.parameters['steadiness']
         self.health.count('looked at')
-        return pipeline.look(image, self._query)
+        return pipeline.look(image, query, stamp)
 
     def _limits(self) -> tuple[float, int]:
         """Return the parameters that a look depends on."""
