@@ -47,7 +47,7 @@ def _state_directory(context: LaunchContext) -> dict[str, str]:
     """Return the folder that is given; else that of the log, unless params_file names one."""
     folder = _given(context, 'state_directory')
     if not folder:
-        with suppress(OSError, yaml.YAMLError):     # the nodes say what is wrong with it
+        with suppress(OSError, yaml.YAMLError):     # the nodes say what is wrong with its text
             if _says(yaml.safe_load(Path(_given(context, 'params_file')).read_bytes()), 'state_directory'):
                 return {}
         folder = str(launch_config.log_dir)
@@ -176,6 +176,17 @@ def _node(executable: str, *, condition: Condition, name: str | None = None) -> 
     )
 
 
+def _find_params_file(context: LaunchContext) -> None:
+    """Take ~ for the home folder, as no shell does here, and refuse what is no file.
+
+    launch_ros warns of a file that is missing, and starts nodes with parameters that nobody has asked for.
+    """
+    path = Path(_given(context, 'params_file')).expanduser()
+    if not path.is_file():
+        raise RuntimeError(f'params_file: {path} is no file')
+    context.launch_configurations['params_file'] = str(path)
+
+
 def _rviz(context: LaunchContext) -> list[Node | LogInfo]:
     """Describe RViz, or say why it does not open: the stack works without."""
     try:
@@ -206,6 +217,7 @@ def generate_launch_description() -> LaunchDescription:
     composed = LaunchConfiguration('composed')
     return LaunchDescription([
         *ARGUMENTS,
+        OpaqueFunction(function=_find_params_file),
         *_fastdds_profile(),
         *(_node(name, name=name, condition=UnlessCondition(composed)) for name in NODES),
         _node('attention_stack', condition=IfCondition(composed)),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List  # noqa: UP035 (launch does not know list[str])
 
 from launch import LaunchContext, LaunchDescription, Substitution
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -51,6 +51,15 @@ ARGUMENTS = (
 )
 
 
+def _check_rate(context: LaunchContext) -> None:
+    """Refuse what is no number before anything is started: launch would end and leave the stack behind."""
+    rate = LaunchConfiguration('rate').perform(context)
+    try:
+        float(rate)
+    except ValueError:
+        raise RuntimeError(f'rate is {rate!r}; it must be a number (Hz)') from None
+
+
 def generate_launch_description() -> LaunchDescription:
     """Describe the stack and its camera."""
     image = LaunchConfiguration('image')
@@ -74,6 +83,7 @@ def generate_launch_description() -> LaunchDescription:
     )
     return LaunchDescription([
         *ARGUMENTS,
+        OpaqueFunction(function=_check_rate),
         # the included file sees this file's arguments, and sets the environment that the camera needs too
         IncludeLaunchDescription(PythonLaunchDescriptionSource(str(HERE / 'attention.launch.py'))),
         camera,

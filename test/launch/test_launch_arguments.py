@@ -1,4 +1,4 @@
-"""What the arguments of the launch file come to, without starting anything."""
+"""What the arguments of the launch files come to, without starting anything."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ import yaml
 pytest.importorskip('launch_ros', reason='needs the launch packages of a ROS 2 installation')
 
 from launch import LaunchContext
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
 ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location('attention_launch', ROOT / 'launch' / 'attention.launch.py')
-LAUNCH = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(LAUNCH)
+
+
+def launch_file(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'launch' / f'{name}.launch.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LAUNCH, DEMO = launch_file('attention'), launch_file('demo')
 
 
 def launched(**arguments):
@@ -63,6 +70,33 @@ def test_arguments_win_over_params_file(overrides):
     assert all(each['autostart'] is False and each['use_sim_time'] is True for each in given.values())
     assert given['attention_node']['backend'] == 'remote'
     assert given['instruction_node']['state_directory'] == '/of/argument'
+
+
+def begun(file, **arguments):
+    """Return the context as it is before the first process of a launch file."""
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    for each in file.generate_launch_description().entities:
+        if isinstance(each, (Node, IncludeLaunchDescription)):
+            break
+        if isinstance(each, (DeclareLaunchArgument, OpaqueFunction)):
+            each.visit(context)
+    return context
+
+
+def test_params_file_may_lie_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'my.yaml').touch()
+    assert begun(LAUNCH, params_file='~/my.yaml').launch_configurations['params_file'] == str(
+        tmp_path / 'my.yaml')
+
+
+@pytest.mark.parametrize('file, argument, value, reason', [
+    (LAUNCH, 'params_file', '/is/not/there', 'no file'), (DEMO, 'rate', 'fast', 'number')])
+def test_what_cannot_be_taken_is_refused_before_anything_starts(file, argument, value, reason):
+    begun(file)
+    with pytest.raises(RuntimeError, match=f'{argument}.*{value}.*{reason}'):
+        begun(file, **{argument: value})
 
 
 def enclaves(**arguments):

@@ -1,5 +1,6 @@
 """The embedded model with the weights that the package carries."""
 
+import re
 import subprocess
 import sys
 
@@ -75,13 +76,16 @@ def test_bad_images_are_refused(backend, image):
         backend.attend(image, backend.encode(['cup']))
 
 
-def test_missing_and_wrong_weights_are_named(tmp_path):
+def test_missing_and_wrong_weights_are_named(tmp_path, monkeypatch):
     with pytest.raises(BackendError, match=r'nowhere\.safetensors'):
         EmbeddedBackend(tmp_path / 'nowhere.safetensors')
     wrong = tmp_path / 'wrong.safetensors'
     wrong.write_bytes(b'not weights at all')
     with pytest.raises(BackendError, match=r'wrong\.safetensors'):
         EmbeddedBackend(wrong)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    with pytest.raises(BackendError, match=re.escape(str(wrong))):
+        EmbeddedBackend('~/wrong.safetensors')
     with pytest.raises(BackendError, match='engine'):
         EmbeddedBackend(engine='abacus')
 

@@ -43,9 +43,9 @@ def entry_points() -> dict[str, str]:
     return dict(re.split(r'\s*=\s*', line) for line in lines)
 
 
-def third_party_imports() -> set[str]:
+def third_party_imports(folder: str = 'src') -> set[str]:
     names = set()
-    for path in (ROOT / 'src').rglob('*.py'):
+    for path in (ROOT / folder).rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
             if isinstance(node, ast.Import):
                 names.update(alias.name.partition('.')[0] for alias in node.names)
@@ -67,6 +67,14 @@ def test_manifest_names_what_the_code_imports():
     named = {each.text for each in MANIFEST if each.tag in ('depend', 'exec_depend')}
     imported = third_party_imports() - NOT_OF_ROSDEP
     assert {KEYS.get(name, name) for name in imported} <= named
+
+
+def test_manifest_names_the_ros_packages_that_tests_import_and_no_other():
+    running = {each.text for each in MANIFEST.iter('exec_depend')}
+    testing = {each.text for each in MANIFEST.iter('test_depend') if not each.text.startswith('python3-')}
+    imported = {name for name in third_party_imports('test')
+                if re.search('^launch|_(msgs|srvs|interfaces)$', name)}
+    assert testing == imported - running
 
 
 @pytest.mark.parametrize('distribution, has_torch', [('humble', False), ('jazzy', False), ('kilted', False),

@@ -75,7 +75,7 @@ class EmbeddedBackend:
         self.looks = looks
         self.device = device
         self.longest = longest
-        self.weights = Path(weights) if weights is not None else WEIGHTS
+        self.weights = Path(weights).expanduser() if weights is not None else WEIGHTS
         self._model = load_model(self.weights)
         try:
             self._engine = make_engine(self._model.sight, engine, device, threads, precision,

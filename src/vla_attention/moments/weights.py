@@ -31,7 +31,7 @@ def load_part(path: Path | None, part: str) -> dict[str, Tensor]:
     :raises FileNotFoundError: there is no such file.
     :raises ValueError: the file has no such part: it is of another model or of an older release.
     """
-    path = WEIGHTS if path is None else Path(path)
+    path = WEIGHTS if path is None else Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f'no weights of the moments model at {path}')
     tensors = {name[len(part) + 1:]: tensor.float() if tensor.is_floating_point() else tensor

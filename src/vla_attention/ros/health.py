@@ -201,7 +201,7 @@ def _shown(value: object) -> str:
 
 def fingerprint(weights: str | Path) -> str:
     """Return the name of a weights file with the first digits of its SHA-256, to compare robots by."""
-    path = Path(weights)
+    path = Path(weights).expanduser()
     if not str(weights) or not path.is_file():
         return str(weights) or 'those of the backend'
     return f'{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
