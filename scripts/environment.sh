@@ -131,6 +131,15 @@ make_venv() {
     say "ready after $((SECONDS - start)) s"
 }
 
+# Whoever wants no bytecode beside the sources would have every process compile all that it imports, which for
+# torch takes as long again as importing it: it is kept in the virtual environment instead.
+keep_bytecode() {
+    if [[ -n "${PYTHONDONTWRITEBYTECODE:-}" ]]; then
+        unset PYTHONDONTWRITEBYTECODE
+        export PYTHONPYCACHEPREFIX="${PYTHONPYCACHEPREFIX:-$VLA_VENV/bytecode}"
+    fi
+}
+
 use_venv() {
     PYTHON="$VLA_VENV/bin/python"
     mkdir -p "$VLA_VENV"
@@ -144,6 +153,7 @@ use_venv() {
         echo "$wanted" >"$VLA_VENV/.made-from"
     fi
     exec 9>&-
+    keep_bytecode
     PATH="$VLA_VENV/bin:$PATH"
 }
 

@@ -70,7 +70,9 @@ class Stack:
         def answered():
             message = self.send(pixels)
             sent[message.header.stamp.sec, message.header.stamp.nanosec] = message
-            self.graph.spin(0.1)
+            return self.graph.wait(answer, 0.1, needed=False)
+
+        def answer():
             for each in got:
                 stamp = each.header.stamp
                 if (stamp.sec, stamp.nanosec) in sent:
@@ -89,8 +91,8 @@ class Stack:
         return self.graph.wait(answered)
 
     def status(self, node: str) -> dict:
-        """Return the values of a node's diagnostics, with level and message."""
-        status = self.diagnostics[node]
+        """Return the values of a node's diagnostics, with level and message, once there are any."""
+        status = self.diagnostics.get(node) or self.graph.wait(lambda: self.diagnostics.get(node))
         return {'level': status.level, 'message': status.message,
                 **{value.key: value.value for value in status.values}}
 

@@ -109,7 +109,9 @@ class Bench:
             header = messages['focus/regions'].header
             sent[header.stamp.sec, header.stamp.nanosec] = header
             self.send(messages)
-            self.graph.spin(0.1)
+            return self.graph.wait(answer, 0.1, needed=False)
+
+        def answer():
             for message in self.got[topic]:
                 have = header_of(message).stamp
                 if (have.sec, have.nanosec) in sent:
@@ -124,7 +126,9 @@ class Bench:
             messages = self.messages(encoding)
             change(messages)
             self.send(messages)
-            self.graph.spin(0.1)
+            return self.graph.wait(told, 0.1, needed=False)
+
+        def told():
             return next((each for each in reversed(self.diagnostics) if words in each.message), None)
         self.diagnostics.clear()
         return self.graph.wait(complained)

@@ -6,9 +6,8 @@ import os
 import resource
 import select
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -261,19 +260,18 @@ def test_sigterm_removes_what_is_half_written(quick, monkeypatch, capsys, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ['in.mcap']
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from vla_attention.bag.writer import BagWriter
-with BagWriter(Path(sys.argv[1]), {}):
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
+def write_and_be_killed(target):
+    with BagWriter(target, {}):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_killed_process_has_left_is_removed_at_the_next_start(quick, capsys, tmp_path):
     source = record(tmp_path / 'in.mcap', frames=1)
     target = tmp_path / 'out[1].mcap'
-    subprocess.run([sys.executable, '-c', KILLED, target], check=False)
+    process = get_context('forkserver').Process(target=write_and_be_killed, args=(target,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert len(parts(tmp_path)) == 1
     for other in ('other.mcap.1.part', 'out1.mcap.1.part'):
         (tmp_path / other).touch()

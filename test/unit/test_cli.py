@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from argparse import Namespace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,12 +17,23 @@ import numpy as np
 import pytest
 import skimage.data
 
+from vla_attention import grounding
 from vla_attention.cli import bench, main
 from vla_attention.cli.common import UsageError, print_json, read_lines
 from vla_attention.cli.images import read_depth
 from vla_attention.frames import open_frames
 from vla_attention.moments import watch
 from vla_attention.view.filmstrip import draw_filmstrip
+
+
+@pytest.fixture(scope='module', autouse=True)
+def loaded_once():
+    """The embedded model takes a second to load: commands without options for it have one in common."""
+    make_backend, embedded = grounding.make_backend, cache(lambda: make_backend('embedded'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grounding, 'make_backend', lambda name, **options: embedded() if (
+            name, options) == ('embedded', {}) else make_backend(name, **options))
+        yield
 
 
 @pytest.fixture(scope='session')
@@ -341,13 +353,21 @@ def test_help_has_examples():
     assert 'examples:' in shown.stdout
 
 
+# the command as it is, but what it prints takes no network, which would take seconds to import
+PRINTS = """
+from vla_attention.cli import main, parse
+from vla_attention.cli.common import print_json
+parse.run = lambda options: print_json({'text': 'pick up the mug'})
+raise SystemExit(main(['parse', 'pick up the mug']))
+"""
+
+
 @pytest.mark.parametrize('unbuffered', ['', '1'])
 def test_a_pipe_that_closes_is_a_quiet_end(unbuffered):
     reading, writing = os.pipe()
     os.close(reading)   # as `| head` does once it has its lines
-    ended = subprocess.run([sys.executable, '-m', 'vla_attention.cli', 'parse', 'pick up the mug'],
-                           stdout=writing, stderr=subprocess.PIPE, text=True,
-                           env={**os.environ, 'PYTHONUNBUFFERED': unbuffered})
+    ended = subprocess.run([sys.executable, '-c', PRINTS], stdout=writing, stderr=subprocess.PIPE,
+                           text=True, env={**os.environ, 'PYTHONUNBUFFERED': unbuffered})
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, '')
 

@@ -89,8 +89,11 @@ def attend_in_processes(tasks: Sequence[Task], jobs: int) -> Generator[Outcome, 
 def _processes(number: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes, and end them where what is inside ends early: a pool would finish its work first."""
     others = active_children()
-    # spawned, not forked: torch's and OpenVINO's threads do not survive a fork
-    with ProcessPoolExecutor(number, mp_context=get_context('spawn')) as processes:
+    # not forked from this process: torch's and OpenVINO's threads do not survive that. From a server that has
+    # imported them and has no threads yet each starts at once, where a spawned one imports for seconds
+    server = get_context('forkserver')
+    server.set_forkserver_preload([__name__, 'openvino'])
+    with ProcessPoolExecutor(number, mp_context=server) as processes:
         try:
             yield processes
         except BaseException:
