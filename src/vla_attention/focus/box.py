@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vla_attention.focus import depth as depths
+from vla_attention.focus.footprint import footprint
 from vla_attention.focus.intrinsics import Intrinsics
 from vla_attention.focus.plane import cross
 from vla_attention.focus.surface import Surface
@@ -31,9 +32,9 @@ class Box:
 def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     """Put a box around a thing: z along the normal of what it stands on, x along its longer side.
 
-    The rectangle of least area around what is seen from above gives the sides. What is hidden is guessed by
-    symmetry, as far as the camera could not see it (Bohg et al., "Mind the gap", ICRA 2011). Without a plane
-    the box has the camera's axes, with z against the line of sight.
+    The rectangle around what is seen from above gives the sides (:func:`footprint`). What is hidden is
+    guessed by symmetry, as far as the camera could not see it (Bohg et al., "Mind the gap", ICRA 2011).
+    Without a plane the box has the camera's axes, with z against the line of sight.
     """
     thin = max(1, len(surface.points) // FITTED)
     points = surface.points[::thin].astype(np.float64)
@@ -57,13 +58,9 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
             bottom = 0.0
         if top > ON_TABLE and len(crown) >= 8:
             hidden = _hidden_side(surface, points, crest, intrinsics)
-    flat = np.stack([points @ u, points @ v], axis=1)
-    flat = _without_stragglers(flat, np.sqrt(thin) * depths.middle(points[:, 2]) / intrinsics.fx)
-    flat = np.concatenate([flat, np.stack([hidden @ u, hidden @ v], axis=1)])
-    (x, y), (long, short), angle = cv2.minAreaRect(flat.astype(np.float32))
-    if long < short:
-        long, short, angle = short, long, angle + 90
-    turn = np.deg2rad(angle)
+    flat = np.stack([u, v], axis=1)
+    (x, y), (long, short), turn = footprint(points @ flat, hidden @ flat,
+                                            np.sqrt(thin) * depths.middle(points[:, 2]) / intrinsics.fx)
     along = np.cos(turn) * u + np.sin(turn) * v
     base = surface.plane.offset if surface.plane is not None else 0.0
     center = x * u + y * v + (base + (bottom + top) / 2) * normal
@@ -72,19 +69,6 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     axes = np.stack([along, cross(normal, along), normal], axis=1)
     least = 1e-3        # a sheet of paper has a thickness too
     return Box(center, np.maximum((long, short, top - bottom), least), axes)
-
-
-def _without_stragglers(flat: np.ndarray, pixel: float) -> np.ndarray:
-    """Drop points that stand alone when seen from above: one of them would turn the whole rectangle."""
-    cell = max(2.5 * pixel, 1e-3)
-    low = flat.min(axis=0)
-    columns, rows = ((flat - low) / cell).astype(np.intp).T
-    shape = (int(rows.max()) + 1, int(columns.max()) + 1)
-    counts = np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
-    crowd = cv2.boxFilter(counts.astype(np.float32), -1, (3, 3), normalize=False,
-                          borderType=cv2.BORDER_CONSTANT)
-    kept = flat[crowd[rows, columns] >= 4]
-    return kept if len(kept) >= 3 else flat
 
 
 def _support(surface: Surface, bottom: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 # Stereo depth errs by z^2 * subpixel / (focal length * baseline): 1.3 mm at 0.7 m for a RealSense D435 with
 # 0.08 pixel (Intel, "Best known methods for tuning RealSense D400", 2020), hence 2.7e-3 per metre squared.
 NOISE = 2.7e-3
+NEAR_SIDE = 0.3     # of the span that makes a jump: how far behind its nearest neighbour a near one may be
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -50,7 +51,7 @@ def middle(values: np.ndarray) -> float:
     return float(np.partition(values, half)[half])
 
 
-def edges(depth: np.ndarray, pixel: float) -> np.ndarray:
+def edges(depth: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     """Find the pixels at a jump in depth: outlines, and the flying pixels that hang between near and far.
 
     A pixel is at a jump when the depths of its 3x3 neighbourhood span more than noise and a steep surface
@@ -58,14 +59,18 @@ def edges(depth: np.ndarray, pixel: float) -> np.ndarray:
 
     :param depth: (H, W) float32 metres, NaN where there is no reading.
     :param pixel: the angle of one pixel in radians (1 / focal length).
-    :return: (H, W) bool; False where there is no reading.
+    :return: (H, W) bool, the pixels at a jump, and (H, W) bool, those of them that are of the nearer surface:
+        its last pixels, and all of a thin rim. False where there is no reading.
     """
     valid = np.isfinite(depth)
     z = np.where(valid, depth, np.float32(0))
     near = cv2.erode(np.where(valid, depth, np.float32(np.inf)), _NEIGHBOURS)
-    span = np.subtract(cv2.dilate(z, _NEIGHBOURS), near, out=near)
+    farthest = cv2.dilate(z, _NEIGHBOURS)
     most = np.multiply(z, np.float32(4 * NOISE))
     most += np.float32(2.5 * pixel)
     most *= z
     most += np.float32(0.008)
-    return valid & (span > most)
+    jumps = np.subtract(farthest, near, out=farthest) > most
+    jumps &= valid
+    most *= np.float32(NEAR_SIDE)
+    return jumps, jumps & (np.subtract(z, near, out=z) < most)

@@ -20,7 +20,10 @@ SLACK = 10              # pixels of a 640-pixel-wide image by which the outline 
 GROWTH = (3, 8)         # least and most slacks by which a surface may go on beyond the outline from the map
 SAID_TOLERANCE = 0.6    # of the tolerance: how high above the plane counts as above where the outline is
 FLAT_SHARE = 0.3        # less than this share of it above the table: the thing is flat (a sheet, a mark)
+RIM = 3.0               # tolerances above the plane from which the edge of something may be a rim
+SECTORS, CLOSED = 16, 0.8       # directions in which a rim is looked for, and in what share of them it is
 REGROWN = 2         # pixels at a jump that may be the thing's own edge
+SMALLEST = 4        # pixels of a part that is cut off: the handle of a mug that is seen over its rim
 SPARSE = 0.4        # share of the outline without a reading from which single pixels have none all over
 AROUND = 800            # points around the thing that the plane is fitted to, at most
 
@@ -71,8 +74,10 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     said = mask[y0:y1:step, x0:x1:step] > 0
     cloud = intrinsics.deproject(z, x0, y0, step)
     valid = np.isfinite(z)
-    jumps = _thinned_jumps(depths.edges(whole, 1 / intrinsics.fx), step)
-    smooth = valid & ~jumps
+    parting, rim, clear = _thinned_edges(whole, 1 / intrinsics.fx, step)
+    surfaces = valid & ~parting
+    jumps = (parting | rim) & valid
+    smooth = surfaces & ~rim
     slack = max(2, round(SLACK * width / 640 / step))
     inside = _deep(said)
     gap = cv2.distanceTransform((~said).astype(np.uint8), cv2.DIST_L2, 3)
@@ -82,16 +87,19 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
     plane = _plane_under(cloud, smooth, gap, slack, core, careful)
     if plane is None:       # crowded: look for the table in the whole image
         plane = _plane_in(depth, intrinsics, core, careful)
-    above = smooth
+    above = surfaces
     tolerance = 0.0
     if plane is not None:
         heights = plane.height(cloud)
         known = z[valid & said]
         near = depths.middle(known) if len(known) else 1.0
         tolerance = max(0.003, 2.5 * max(plane.spread, 0.5 * depths.noise_at(near)))
-        above = smooth & ((heights > tolerance) | (said & (heights > SAID_TOLERANCE * tolerance)))
+        above = surfaces & ((heights > tolerance) | (said & (heights > SAID_TOLERANCE * tolerance)))
         sure = smooth & said
-        if np.count_nonzero(above & said) < FLAT_SHARE * max(1, np.count_nonzero(sure)):
+        # the rim of something hollow, seen from above, is torn to pieces and hangs together with nothing
+        rim = rim & (gap <= slack) & (heights > RIM * tolerance)
+        if (np.count_nonzero(above & sure) < FLAT_SHARE * max(1, np.count_nonzero(sure))
+                and not _goes_around(rim, said)):
             return Surface(window, cloud, said, sure & (np.abs(heights) < 4 * tolerance), plane)
     reached = gap <= slack
     if image is not None:
@@ -106,10 +114,18 @@ def separate(mask: np.ndarray, box: tuple[float, float, float, float], depth: np
         reached |= alike(colours, said, further)
         reached &= ~foreigners
     solid = _parts_said(above & reached, inside, said, cloud, ~valid)
+    if plane is not None:
+        left_over = rim & reached & ~solid
+        count = np.count_nonzero(left_over)
+        if count >= SMALLEST and _goes_around(rim, said):
+            top = 0.8 * depths.ends(heights[solid])[1] if solid.any() else 0.0
+            if np.count_nonzero(heights[left_over] > top) > count / 2:
+                solid |= left_over
     standing = jumps & reached
     if plane is not None:
         standing &= heights > tolerance
     outline = _grown(solid, standing, z)
+    solid |= outline & clear        # what only thinning had cut off
     if image is not None and solid.any():      # a rim, a black spot: where depth tells nothing, colours told
         outline |= said & (standing | ~valid) & _hull(outline)
     known = valid & ~jumps
@@ -128,11 +144,30 @@ def _around(box: tuple[float, float, float, float], width: int, height: int) -> 
             min(width, int(np.ceil(box[2] + margin))), min(height, int(np.ceil(box[3] + margin))))
 
 
-def _thinned_jumps(jumps: np.ndarray, step: int) -> np.ndarray:
-    """Thin a mask of jumps, at least two pixels wide, so that no line of them gets a gap."""
-    if step > 2:
-        jumps = cv2.dilate(jumps.astype(np.uint8), np.ones((step - 1, step - 1), np.uint8)) > 0
-    return np.ascontiguousarray(jumps[::step, ::step])
+def _thinned_edges(depth: np.ndarray, pixel: float, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find what parts the surfaces of a depth image, thinned so that no line of it gets a gap.
+
+    :return: (h, w) bool each: what parts surfaces, which are jumps, but for the last pixels of the nearer
+        surface, and pixels next to them; those last pixels; and the pixels that are at no jump themselves.
+    """
+    jumps, rim = depths.edges(depth, pixel)
+    parting = jumps & ~rim
+    if step == 1:
+        return parting, rim, ~jumps
+    parting = cv2.dilate(parting.view(np.uint8), np.ones((2 * step - 1, 2 * step - 1), np.uint8))
+    rim = np.ascontiguousarray(rim[::step, ::step])
+    return (parting[::step, ::step] > 0) & ~rim, rim, ~jumps[::step, ::step]
+
+
+def _goes_around(rim: np.ndarray, said: np.ndarray) -> bool:
+    """Tell whether a rim (h, w) goes all around the middle of an outline (h, w)."""
+    rows, columns = np.nonzero(rim)
+    if len(rows) < 2 * CLOSED * SECTORS:
+        return False
+    x, y, width, height = cv2.boundingRect(said.view(np.uint8))
+    turns = np.arctan2((rows - y - height / 2) / height, (columns - x - width / 2) / width)
+    sectors = (turns * (SECTORS / (2 * np.pi))).astype(np.intp) % SECTORS
+    return np.count_nonzero(np.bincount(sectors, minlength=SECTORS) > 1) >= CLOSED * SECTORS
 
 
 def _plane_under(cloud: np.ndarray, smooth: np.ndarray, gap: np.ndarray, slack: int,
@@ -219,7 +254,7 @@ def _parts_within(labels: np.ndarray, inside: np.ndarray, said: np.ndarray, clou
     breadth = max(reach, right - left, bottom - top)
     keep = np.zeros(count, bool)
     keep[best] = True
-    for part in np.flatnonzero((under > 0.6 * size) & (size >= 12) & (deep > 0.01 * deep[best])):
+    for part in np.flatnonzero((under > 0.6 * size) & (size >= SMALLEST) & (deep > 0.002 * deep[best])):
         if part != best:
             farthest = far + (breadth if _opposite(labels == part, labels == best) else reach)
             keep[part] = near - reach < depths.middle(cloud[..., 2][labels == part]) < farthest
