@@ -39,6 +39,12 @@ def test_both_languages_mean_the_same(english, korean, kind, fields):
     ('the red ball behind the plate', '접시 뒤의 빨간 공', 'behind', 'ball', 'plate'),
     ('yellow cup on the black box', '검은색 상자 위의 노란 컵', 'on', 'cup', 'box'),
     ('the corn in the pot', '냄비 안에 있는 옥수수', 'in', 'corn', 'pot'),
+    # the lamp is no table, the arm not the robot that looks
+    ('the cup in front of the desk lamp', '스탠드 앞에 있는 컵', 'in_front_of', 'cup', 'lamp'),
+    ('the cup closest to the robot arm', '로봇 팔에서 가장 가까운 컵', 'closest_to', 'cup', 'robot arm'),
+    ('the power supply left of the plate', '접시 왼쪽에 있는 전원 장치', 'left_of', 'power supply', 'plate'),
+    ('the cup next to the air purifier', '공기 청정기 옆 컵', 'next_to', 'cup', 'humidifier'),
+    ('the apple in the sack', '포대에 담긴 사과', 'in', 'apple', 'sack'),
 ])
 def test_relations(english, korean, relation, kind, reference):
     for text in (english, korean):
@@ -96,7 +102,7 @@ def test_another_language_is_refused():
 
 def test_every_kind_is_found_by_its_names_in_both_languages():
     lexicon = load_lexicon()
-    assert len(lexicon.names) >= 400
+    assert len(lexicon.names) >= 800
     for kind, names in lexicon.names.items():
         assert lexicon.lookup('kinds', kind, 'en') == kind
         assert names['ko'], f'{kind} has no Korean name'
@@ -140,6 +146,8 @@ def meaning(phrase):
     ('컵 좀', 'the cup'),
     ('접시 위에다가', 'on the plate'), ('왼쪽으로부터 두 번째 컵', 'second cup from the left'),
     ('접시 쪽으로', 'the plate'),
+    ('빨간 공기 청정기를', 'red air purifier'), ('고무줄들', 'the rubber bands'),
+    ('유리병들도', 'the glass jars'),
     # spacing
     ('책상위에 있는 컵', 'cup on the desk'), ('접시옆', 'next to the plate'), ('상자안에', 'in the box'),
     ('맨왼쪽 컵', 'the leftmost cup'),
@@ -192,7 +200,8 @@ def test_korean_means_what_english_means(korean, english):
     ('교통카드를', 'business card'), ('병뚜껑들', 'lid'),
     ('페트병', 'bottle'), ('서류함', 'bin'), ('소나무', 'tree'), ('시약병', 'bottle'),
     ('폐기물통', 'container'),
-    ('바가지', 'scoop'), ('통로', ''), ('구덩이', ''), ('두부', ''), ('앞치마', 'dress')])
+    ('바가지', 'scoop'), ('통로', ''), ('구덩이', ''), ('두더지', ''), ('앞치마', 'apron'),
+    ('아주머니', ''), ('차가운', ''), ('생수통', 'container')])
 def test_a_korean_compound_is_what_its_last_part_is(text, kind):
     assert parse_phrase(text).kind == kind
 
@@ -205,7 +214,8 @@ def test_a_korean_compound_is_what_its_last_part_is(text, kind):
     ("the cup that's on the left", 'cup', 'left'), ('cup on the other side', 'cup', ''),
     ('two slices of pizza', 'pizza', ''),
     ('the left one of the cups', 'cup', 'left'), ('three children', 'person', ''), ('clothes', 'shirt', ''),
-    ('the item at the very top', 'object', 'topmost'), ('first-aid kit', '', ''),
+    ('the item at the very top', 'object', 'topmost'), ('first-aid kit', 'first aid kit', ''),
+    ('the cup in front of the table', 'cup', 'front'),
     ('the corner of the table', '', 'corner'), ('red labelled box', 'box', '')])
 def test_english_heads(text, kind, position):
     phrase = parse_phrase(text)
@@ -245,7 +255,16 @@ def test_what_the_lexicon_calls_looks_and_places_is_what_grounding_knows():
     ('토마토소스 캔', 'can of tomato sauce'), ('별 블록', 'star block'), ('삼각형 블록', 'triangle block'),
     ('케이크 조각', 'slice of cake'), ('나무토막', 'wooden block'),
     ('나무 상자', 'wooden box'), ('오렌지 주스', 'orange juice'),
-    ('식세기', 'dishwasher')])
+    ('식세기', 'dishwasher'),
+    # whose last word alone is another thing
+    ('물뿌리개', 'watering can'), ('방열판', 'heat sink'), ('돋보기', 'magnifying glass'),
+    ('랩', 'plastic wrap'), ('케이블 타이', 'zip tie'), ('에어컨', 'air conditioner'),
+    ('육각 렌치', 'allen key'),
+    ('드릴 비트', 'drill bit'), ('비누 받침', 'soap dish'), ('침낭', 'sleeping bag'),
+    ('메스실린더', 'graduated cylinder'),
+    ('빨래집게', 'clothespin'), ('바코드', 'barcode label'), ('캔버스', 'canvas'), ('눈사람', 'snowman'),
+    ('핀셋', 'tweezers'), ('지렛대', 'crowbar'), ('호미', 'hoe'), ('종', 'bell'), ('물', 'water'),
+    ('돌', 'pebble'), ('떡', 'rice cake'), ('QR 코드', 'aruco marker')])
 def test_everyday_words_of_both_languages(korean, english):
     found, wanted = parse_phrase(korean), parse_phrase(english)
     assert found.kind

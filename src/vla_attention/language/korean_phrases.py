@@ -11,7 +11,9 @@ from vla_attention.language.korean_words import (
     MOST,
     TO,
     attribute,
+    begins_name,
     compound_kind,
+    ends_name,
     is_attributive,
     known,
     stems,
@@ -82,7 +84,10 @@ _HOLLOW = frozenset((
     'toolbox', 'lunch box', 'food container', 'canister', 'bathtub', 'envelope', 'wallet', 'packet',
     'pitcher', 'kettle', 'teapot', 'beaker', 'hand', 'measuring cup', 'tumbler', 'thermos', 'toaster',
     'blender', 'bottle', 'water bottle', 'test tube', 'test tube rack', 'jug', 'strainer', 'bathtub',
-    'toilet', 'mailbox', 'folder'))
+    'toilet', 'mailbox', 'folder', 'barrel', 'birdcage', 'canteen', 'cart', 'case', 'cocktail shaker',
+    'cooler', 'crucible', 'decanter', 'dish rack', 'dryer', 'first aid kit', 'freezer', 'glasses case',
+    'graduated cylinder', 'gravy boat', 'ice tray', 'jerry can', 'locker', 'mortar', 'organizer', 'ramekin',
+    'sack', 'safe', 'steamer', 'utensil holder', 'watering can', 'well plate', 'wheelbarrow'))
 
 
 def words_of(text: str, lexicon: Lexicon) -> tuple[list[str], bool]:
@@ -122,6 +127,8 @@ def behind_place(words: Sequence[str], lexicon: Lexicon) -> list[str]:
     """
     last = 0
     for index in range(min(3, len(words) - 1)):
+        if begins_name(words[index:], lexicon):
+            break                                   # "전원 장치": no verb, though it ends like one
         if is_verb(words[index], lexicon):
             last = index + 1
         elif attribute(words[index], lexicon)[0] or lexicon.lookup('kinds', words[index], 'ko') is not None:
@@ -172,7 +179,8 @@ def stands_between_nouns(words: Sequence[str], cut: int, lexicon: Lexicon) -> bo
         return False
     if place not in _ON_TOP and attribute(strip(behind[0], lexicon), lexicon)[0] == 'position':
         return False
-    if not (lexicon.lookup('kinds', strip_head(before, lexicon), 'ko') or compound_kind(before, lexicon)):
+    if not (lexicon.lookup('kinds', strip_head(before, lexicon), 'ko') or compound_kind(before, lexicon)
+            or ends_name(words[:cut], lexicon)):
         return False
     return (place not in lexicon.words['ko']['positions']
             or strip_head(behind[-1], lexicon) not in ANY_THING)
@@ -289,7 +297,7 @@ def _spaced(words: list[str], lexicon: Lexicon) -> list[str]:
     """Split words that are written together where both parts are known: "빨간컵", "책상위에", "컵두개"."""
     spaced: list[str] = []
     for word in words:
-        if known(word, lexicon) or known(strip(word), lexicon):
+        if any(known(form, lexicon) for form in (word, strip(word), strip_head(word, lexicon))):
             spaced.append(word)
         else:
             spaced += _parts(word, lexicon)

@@ -41,7 +41,11 @@ SUPERLATIVES = {'large': 'largest', 'small': 'smallest', 'tall': 'tallest', 'sho
 # last parts of compounds that are short but clear; longer ones are any kind's name
 _SHORT_HEADS = frozenset('병컵캔통잔칼팬펜책솔공꽃빵함')
 _ALIKE = {'함': 'bin', '나무': 'tree'}      # what they are as a last part
-_NO_HEADS = frozenset(('가지', '보드', '기타', '물통', '물병', '약병', '약통'))    # "바가지", "시약병"
+# "바가지", "시약병", "아주머니", "차가운", "까지도"
+_NO_HEADS = frozenset((
+    '가지', '보드', '기타', '물통', '물병', '약병', '약통', '수통', '주머니', '가운', '지도', '탱크', '유자',
+    '사자', '젠가', '나시'))
+_LONGEST = 3        # words of a name
 _FINAL_N = 4
 
 
@@ -89,15 +93,30 @@ def is_plural(word: str, lexicon: Lexicon) -> bool:
     return any(form.endswith('들') and not known(form, lexicon) for form in forms)
 
 
-def strip_head(word: str, lexicon: Lexicon) -> str:
-    """Take particles and the plural ending off the head noun where the rest is a known word or compound."""
+def strip_head(word: str, lexicon: Lexicon, before: Sequence[str] = ()) -> str:
+    """Take particles and the plural ending off the head noun where the rest is a known word or compound.
+
+    :param before: words before it, with which it may be a name: "계란 프라이를".
+    """
     forms = [word]
     for form in forms:
-        if known(form, lexicon):
+        if known(form, lexicon) or ends_name([*before, form], lexicon):
             return form
         if len(forms) < 12:
             forms += [each for each in reversed(stems(form, (*_PARTICLES, *_DOUBTFUL))) if each not in forms]
     return next((form for form in forms if compound_kind(form, lexicon)), word)
+
+
+def ends_name(words: Sequence[str], lexicon: Lexicon) -> bool:
+    """Tell whether the last words together are a name, though the very last is none: "계란 프라이"."""
+    return any(' '.join(words[-count:]) in lexicon.words['ko']['kinds']
+               for count in range(2, min(_LONGEST, len(words)) + 1))
+
+
+def begins_name(words: Sequence[str], lexicon: Lexicon) -> bool:
+    """Tell whether the first words together are a name: "전원 장치 두 개"."""
+    return any(' '.join(words[:count]) in lexicon.words['ko']['kinds']
+               for count in range(2, min(_LONGEST, len(words)) + 1))
 
 
 def compound_kind(word: str, lexicon: Lexicon) -> str:

@@ -28,10 +28,12 @@ _EN_PLACE = re.compile(
     r'((?:very )?(?:far |upper |top |lower |bottom |back |front |left |right |middle |center |centre )*'
     r'(?:left|right|top|bottom|middle|center|centre|front|back|rear|corner|edge|end|foreground|background)'
     r'(?: (?:corner|edge|side|end|hand side|half|part))?)'
-    r'(?: of (?:the )?(?:image|picture|photo|scene|view|table|desk|frame|screen|row|workspace|counter))?'
+    r'(?: of (?:the )?(?:image|picture|photo|scene|view|table|desk|frame|screen|row|workspace|counter)'
+    r'(?! (?:lamp|tennis|cloth|frame|organizer)\b))?'
     r'(?! of\b)(?! (?:the|a|an) )\b')
 _EN_CLOSEST = re.compile(r'\b(?:(closest|nearest|near|close|closer)|(farthest|furthest|far|away)) '
-                         r'(?:(?:to|from) (?:the )?(?:camera|viewer|robot)|(?:(?:to|from) )?(?:us|me|you))\b')
+                         r'(?:(?:to|from) (?:the )?(?:camera|viewer|robot)(?! (?:lens|tripod|arm)\b)'
+                         r'|(?:(?:to|from) )?(?:us|me|you))\b')
 _EN_FURTHEST = re.compile(r'\b(?:furthest|farthest) (?:to|on) the (left|right)\b')
 _KO_MIDDLE = ('가운데', '중간')     # of two things: between them
 
@@ -288,14 +290,14 @@ def _korean_relation(words: list[str], cut: int, lexicon: Lexicon) -> tuple[str,
 
 def _korean_fields(words: list[str], lexicon: Lexicon) -> dict[str, Any]:
     """Read a noun phrase that no relation is part of."""
-    strip, strip_head = korean_words.strip, korean_words.strip_head
+    strip = korean_words.strip
     words, several = korean_phrases.less_numbers(korean_phrases.less_clauses(words, lexicon))
     kept = [word for word in words if korean_words.LINKS.isdisjoint((word, strip(word, lexicon)))]
     several = several or (bool(kept) and korean_words.is_plural(kept[-1], lexicon))
     nth = any(word.endswith('째로') for word in kept)       # "두 번째로 큰": of the largest
     kept = korean_phrases.of_many(kept, lexicon)
-    last = len(kept) - 1
-    kept = [(strip if index < last else strip_head)(word, lexicon) for index, word in enumerate(kept)]
+    before = [strip(word, lexicon) for word in kept[:-1]]
+    kept = [*before, *(korean_words.strip_head(word, lexicon, before) for word in kept[-1:])]
     fields = _noun_phrase(kept, 'ko', lexicon)
     if nth:
         fields['size'] = korean_words.SUPERLATIVES.get(fields.get('size', ''), fields.get('size', ''))
