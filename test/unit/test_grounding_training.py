@@ -17,6 +17,7 @@ from training.grounding.photos import Photo, Thing, cut_out, read_image
 from training.grounding.run import descend
 from training.grounding.targets import crop_label, make_targets
 from training.grounding.train_crops import _targets
+from vla_attention.grounding.embedded_model import save_model
 from vla_attention.grounding.head import GroundingHead
 from vla_attention.vision.backbone import CHANNELS, EfficientNetLite0
 
@@ -266,3 +267,9 @@ def test_a_run_of_so_many_steps_can_be_repeated(monkeypatch, tmp_path):
         learned.append(load_file(str(out / 'head.safetensors')))
     first, second = learned
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_head_of_another_lexicon_is_not_packed(tmp_path):
+    with pytest.raises(ValueError, match='the head knows 5 kinds'):
+        save_model(tmp_path / 'embedded.safetensors', {}, GroundingHead(5).state_dict(), {}, [], [], '')
+    assert not any(tmp_path.iterdir())

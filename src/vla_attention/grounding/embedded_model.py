@@ -125,12 +125,17 @@ def save_model(path: Path, backbone: dict[str, Tensor], head: dict[str, Tensor],
     """Write one file with all parts in fp16.
 
     :param known: kinds that ``head`` was trained on; ``crop_known`` those of ``crop``.
+    :raises ValueError: the lexicon has other kinds now than when ``head`` was trained.
     """
+    kinds, rows = load_lexicon().names, len(head['words.embedding.weight'])
+    if rows != len(kinds):
+        raise ValueError(f'the head knows {rows} kinds and the lexicon {len(kinds)}: '
+                         'pack with the lexicon that it was trained with')
     state = {f'{part}.{name}': tensor.half().contiguous()
              for part, tensors in (('backbone', backbone), ('head', head), ('crop', crop))
              for name, tensor in tensors.items()}
     save_file(state, str(path), metadata={
-        'kinds': json.dumps(list(load_lexicon().names)), 'known': json.dumps(sorted(known)),
+        'kinds': json.dumps(list(kinds)), 'known': json.dumps(sorted(known)),
         'crop_known': json.dumps(sorted(crop_known)), 'notes': notes})
 
 
