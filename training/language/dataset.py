@@ -18,6 +18,8 @@ from vla_attention.language.characters import FEATURES, encode
 from vla_attention.language.instruction import HEADS
 
 LONGEST = 200  # characters; longer samples are drawn again, so that batches stay small
+# batches are padded to multiples of it: making the kernels of each shape takes longer than running them
+ROUNDED = 8
 SHORT, SHORT_STEPS = 90, 3000  # training begins with short commands: as much to learn, at half the time
 NEGATIVE_SHARE = 0.14
 
@@ -70,11 +72,12 @@ def samples(
                 yield sample
 
 
-def collate(rows: Sequence[Sample], rng: random.Random | None = None) -> Batch:
+def collate(rows: Sequence[Sample], rng: random.Random | None = None, multiple: int = 1) -> Batch:
     """Pad samples to a batch.
 
     :param rng: where given, some samples are cut into other pieces than the answer's, so that the
         network learns to label characters whose cut went wrong.
+    :param multiple: of which lengths are after padding.
     """
     pieces = [list(row.pieces) for row in rows]
     supervised = [True] * len(rows)
@@ -82,7 +85,9 @@ def collate(rows: Sequence[Sample], rng: random.Random | None = None) -> Batch:
         for index, row in enumerate(rows):
             if rng.random() < 0.12:
                 pieces[index], supervised[index] = _recut(row, rng), False
-    size, length, count = len(rows), max(len(row.text) for row in rows), max(map(len, pieces))
+    size = len(rows)
+    length, count = (-(-each // multiple) * multiple
+                     for each in (max(len(row.text) for row in rows), max(map(len, pieces))))
     characters = np.zeros((size, length, FEATURES), np.int64)
     labels = np.full((size, length), -100, np.int64)
     avoid, starts = np.zeros((2, size, length), np.float32)
@@ -153,4 +158,4 @@ def batches(seed: int, size: int, done: int = 0) -> Iterator[Batch]:
         groups = [pool[start : start + size] for start in range(0, len(pool), size)]
         rng.shuffle(groups)
         for group in groups:
-            yield collate(group, rng)
+            yield collate(group, rng, ROUNDED)

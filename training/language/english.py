@@ -194,7 +194,8 @@ def _other(choose: Chooser) -> list[Word]:
     if choose.chance(0.4):
         return lead + clause(choose, front=False).words + _end(choose, False)
     if choose.chance(0.5):
-        return _named(choose, lead + say(choose.template(choose.lists['have_prefixes'])))
+        asked = say(choose.template(choose.lists['have_prefixes'])) if choose.chance(0.6) else []
+        return _named(choose, lead + asked)
     group = noun_phrase(choose, depth=1, post='clear')
     mark(group.words, 'target')
     lead += say('but' if choose.chance(0.2) else '') + group.all() + [Word(',', glue=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training.language.chooser import Chooser
+from training.language.english_everyday import everyday
 from training.language.english_manner import manner
 from training.language.english_phrases import destination, noun_phrase, source
 from training.language.english_targets import targets
@@ -51,6 +52,7 @@ _CLASSES = {
 }
 
 
+EVERYDAY = 0.1  # how many clauses of the training are of things that go together
 _LEAVING = ('up', 'out', 'down', 'off')  # particles that go with a source
 
 
@@ -74,6 +76,8 @@ def clause(
     :param opens: nothing that could take what stands before the verb stands before the clause: so source,
         destination or manner may open it.
     """
+    if not choose.test and choose.chance(EVERYDAY):
+        return Clause(*everyday(choose, form, may_refer))
     kind = choose.rng.choices(list(_CLASSES), list(_CLASSES.values()))[0]
     orders = {order: how for order, how in _ORDERS[kind].items() if opens or ',' not in order}
     order = choose.template(orders).split()

@@ -8,6 +8,8 @@ from training.language.korean_phrases import adjectives, noun_phrase, particle
 from training.language.korean_verbs import Verb
 from training.language.sample import Word, mark, say
 
+_MEETING = ('닿을', '닿을', '붙을', '걸릴', '부딪칠', '맞닿을', '도착할')  # "상자에 닿을 때까지"
+
 
 def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word]:
     """Return a manner, one span, that fits a verb of this class and stem."""
@@ -90,7 +92,11 @@ def manner(choose: Chooser, kind_of_verb: str = '', stem: str = '') -> list[Word
     elif kind == 'until':
         words = say(choose.noun()) if choose.chance(0.7) else []
         words += [particle('이', words[-1].text)] if words else []
-        words += say(f'{choose.word("whenever")} 때까지')
+        if choose.chance(0.25):
+            words += [*say(choose.noun()), Word('에', glue=True), *say(choose.rng.choice(_MEETING))]
+        else:
+            words += say(choose.word('whenever'))
+        words += say('때까지')
     elif kind == 'filled':
         words = say(choose.word('temperatures')) if choose.chance(0.3) else []
         words += say(choose.noun('liquid'))

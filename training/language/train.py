@@ -9,6 +9,7 @@ Approximation by Averaging", 1992). Writes the weights into the package and what
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import time
@@ -195,4 +196,5 @@ def arguments() -> argparse.Namespace:
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
+    gc.freeze()     # word lists and modules stay; looking through them again and again takes time
     train(arguments())
