@@ -79,8 +79,7 @@ def _sequences(options: argparse.Namespace
         images = [scene.image for scene in scenes]
         named = [phrase for phrase in scenes[0].phrases if phrase.target_id]
         for phrase in named[:PHRASES]:
-            boxes = [next((thing.box2d for thing in scene.objects if thing.id == phrase.target_id), None)
-                     for scene in scenes]
+            boxes = [scene.box_of(phrase.target_id) for scene in scenes]
             yield images, phrase.text_en, boxes
 
 

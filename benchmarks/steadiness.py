@@ -100,6 +100,6 @@ def _sequences(options: argparse.Namespace) -> Iterator[tuple[list[AttentionMaps
                  + [phrase for phrase in asked if not phrase.target_id][:ABSENT])
         encoded = backend.encode([phrase.text_en for phrase in named])
         truth: list[Boxes | None] = [
-            [next((thing.box2d for thing in scene.objects if thing.id == phrase.target_id), None)
-             for scene in scenes] if phrase.target_id else None for phrase in named]
+            [scene.box_of(phrase.target_id) for scene in scenes] if phrase.target_id else None
+            for phrase in named]
         yield [backend.attend(scene.image, encoded) for scene in scenes], truth

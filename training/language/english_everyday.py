@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.language.chooser import Chooser, held_out, load_words
+from training.language.english_phrases import preposition_group
 from training.language.english_verbs import inflect
 from training.language.sample import Word, link, mark, say
 
@@ -66,8 +67,8 @@ def _moved(choose: Chooser, form: str, may_refer: bool) -> Made:
     place = _described(choose) + say(_drawn(choose, _lists()['settings']))
     if relation == 'between':
         place += say(f'and the {_drawn(choose, _lists()["settings"])}')
-    there = [*say(relation), *say(choose.rng.choice(('the', 'the', 'the', 'the', 'my', 'that'))), *place]
-    return [*words, *_destination(verb, there)], verb, named
+    place = say(choose.rng.choice(('the', 'the', 'the', 'the', 'my', 'that'))) + place
+    return words + _destination(verb, relation, place), verb, named
 
 
 def _featured(choose: Chooser, form: str) -> Made:
@@ -93,11 +94,11 @@ def _put_back(choose: Chooser, form: str, may_refer: bool) -> Made:
     back = say('back')
     mark(back, 'action')
     # "back into", "back onto" and "back to" lead a destination
-    there = say(f'{choose.rng.choice(("in", "in", "on"))} '
-                f'{choose.rng.choice(("its", "its", "the", "the", "my"))} '
+    relation = choose.rng.choice(('in', 'in', 'on'))
+    place = say(f'{choose.rng.choice(("its", "its", "the", "the", "my"))} '
                 f'{choose.rng.choice(_lists()["back_to"])}')
     link(back, 'argument', [verb])
-    return [*words, *back, *_destination(verb, there)], verb, named
+    return words + back + _destination(verb, relation, place), verb, named
 
 
 def _swap(choose: Chooser, form: str) -> Made:
@@ -160,11 +161,10 @@ def _manner(verb: Word, words: list[Word]) -> list[Word]:
     return words
 
 
-def _destination(verb: Word, words: list[Word]) -> list[Word]:
-    mark(words, 'destination')
-    link([word for word in words[:-1] if word.text not in _ARTICLES], 'modifier', words[-1:])
-    link(words[-1:], 'argument', [verb])
-    return words
+def _destination(verb: Word, relation: str, place: list[Word]) -> list[Word]:
+    group = preposition_group(say(relation) + place, len(say(relation)), 'destination')
+    link([group.head], 'argument', [verb])
+    return group.all()
 
 
 def _place(choose: Chooser) -> list[Word]:

@@ -244,7 +244,7 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
     """
     if verb_class == 'give':
         words = say('to') + say(choose.word('people'))
-        return _preposition_group(words, 1, 'destination')
+        return preposition_group(words, 1, 'destination')
     if not motional and verb_class in ('move', 'go') and choose.chance(0.09):
         return _along(choose)
     if not motional and choose.chance({'go': 0.06, 'move': 0.12}.get(verb_class, 0.10)):
@@ -279,7 +279,7 @@ def destination(choose: Chooser, verb_class: str, *, motional: str = '') -> Grou
                 words += say('of the') + say(choose.noun('surfaces'))
     else:
         words = say(relation) + _place(choose, relation, 0, described=0.22)
-    return _preposition_group(words, len(say(relation)), 'destination')
+    return preposition_group(words, len(say(relation)), 'destination')
 
 
 def _along(choose: Chooser) -> Group:
@@ -291,7 +291,7 @@ def _along(choose: Chooser) -> Group:
         end = choose.word('unmistakable')
         words += say(end) + (say('the') + say(choose.word('places')) if choose.chance(0.4)
                              else _place(choose, end, 1, post='none'))
-    return _preposition_group(words, len(lead), 'destination')
+    return preposition_group(words, len(lead), 'destination')
 
 
 def source(choose: Chooser, particle: str = '') -> Group:
@@ -302,10 +302,10 @@ def source(choose: Chooser, particle: str = '') -> Group:
     relation = 'from' if particle in ('out', 'off') else choose.weighted('from')
     key = choose.pick(nouns=2, surfaces=4, containers=5)
     words = say(relation) + noun_phrase(choose, depth=1, plain=0.5, key=key, post='still').all()
-    return _preposition_group(words, len(say(relation)), 'source')
+    return preposition_group(words, len(say(relation)), 'source')
 
 
-def _preposition_group(words: list[Word], count: int, role: str) -> Group:
+def preposition_group(words: list[Word], count: int, role: str) -> Group:
     """Make one span of preposition and noun phrase; the noun that the others describe is the head."""
     described = [key for word in words[count:] for key in word.links.get('modifier', ())]
     inner = [word for word in words[count:] if word.text not in ('the', 'a', 'an')]

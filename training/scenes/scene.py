@@ -65,3 +65,7 @@ class Scene:
     camera_pose: np.ndarray
     objects: tuple[SceneObject, ...]
     phrases: tuple[ScenePhrase, ...]
+
+    def box_of(self, number: int) -> tuple[int, int, int, int] | None:
+        """Return ``box2d`` of the object with an id, None where it is not in the picture."""
+        return next((thing.box2d for thing in self.objects if thing.id == number), None)
