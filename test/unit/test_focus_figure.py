@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vla_attention.focus import find_regions
-from vla_attention.focus.figure import alike, find_figure
+from vla_attention.focus.figure import alike, colours, find_figure
 from vla_attention.grounding import AttentionMaps
 
 WIDTH, HEIGHT = 320, 240
@@ -98,10 +98,10 @@ def test_an_image_of_another_size_is_refused():
 
 def test_a_thing_goes_on_in_its_own_colours_and_not_in_its_neighbours():
     thing, neighbour = disc(130, 110, 40), disc(205, 110, 34)
-    image = picture((neighbour, (220, 200, 40)), (thing, (30, 60, 200)))
+    codes = colours(picture((neighbour, (220, 200, 40)), (thing, (30, 60, 200))))
     known = thing & (np.arange(WIDTH) < 130)        # only the left half
-    same = alike(image, known, np.ones(thing.shape, bool))
+    same = alike(codes, known, np.ones(thing.shape, bool))
     assert same[thing].mean() > 0.9 and same[~thing].mean() < 0.05
     right = np.broadcast_to(np.arange(WIDTH) >= 130, thing.shape)
-    assert (alike(image, known, right) == same & right).all()       # nothing is said of what is not asked
-    assert not alike(image, np.zeros_like(thing), right).any()
+    assert (alike(codes, known, right) == same & right).all()       # nothing is said of what is not asked
+    assert not alike(codes, np.zeros_like(thing), right).any()

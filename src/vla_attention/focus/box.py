@@ -48,8 +48,10 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
         u, v = surface.plane.axes()
         heights = points @ normal - surface.plane.offset
         bottom, top = depths.ends(heights)
-        crown = points[heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))]
-        crest = (crown.min(axis=0) + crown.max(axis=0)) / 2
+        near_top = heights > top - max(0.08 * top, 3 * depths.noise_at(float(points[0, 2])))
+        crown = points.compress(near_top, axis=0)
+        least, most = (cv2.reduce(crown, 0, end)[0] for end in (cv2.REDUCE_MIN, cv2.REDUCE_MAX))
+        crest = (least + most) / 2
         if bottom < ON_TABLE:
             bottom = 0.0
         elif -crest @ normal > FROM_ABOVE * np.linalg.norm(crest):      # its sides are hardly seen
@@ -67,8 +69,8 @@ def fit_box(surface: Surface, intrinsics: Intrinsics) -> Box:
     if cross(normal, along)[0] < 0:     # of two turns that look the same, the one whose y goes right
         along = -along
     axes = np.stack([along, cross(normal, along), normal], axis=1)
-    least = 1e-3        # a sheet of paper has a thickness too
-    return Box(center, np.maximum((long, short, top - bottom), least), axes)
+    thinnest = 1e-3     # a sheet of paper has a thickness too
+    return Box(center, np.maximum((long, short, top - bottom), thinnest), axes)
 
 
 def _support(surface: Surface, bottom: float) -> float:
@@ -114,7 +116,7 @@ def _table_below(surface: Surface, crest: np.ndarray, intrinsics: Intrinsics) ->
     if np.mean(surface.plane.height(below) < ON_TABLE / 2) < 0.5:
         return False
     towards = -crest + (crest @ normal) * normal
-    return bool(np.quantile((below - crest) @ towards, 0.75) > 0)
+    return bool(np.mean((below - crest) @ towards > 0) > 0.25)
 
 
 def _hidden_side(surface: Surface, points: np.ndarray, crest: np.ndarray,

@@ -33,6 +33,17 @@ def decode_depth(image: np.ndarray) -> np.ndarray:
     return depth
 
 
+def readings(depth: np.ndarray) -> np.ndarray:
+    """Return depth (H, W) float32 metres with NaN where there is no reading, be it 0, below or infinite.
+
+    It is the same array where there is nothing to change.
+    """
+    # fmin and fmax leave NaN out of account
+    if np.fmin.reduce(depth, axis=None) > 0 and np.fmax.reduce(depth, axis=None) < np.inf:
+        return depth
+    return np.where((depth > 0) & (depth < np.inf), depth, np.float32(np.nan))
+
+
 def noise_at(distance: float) -> float:
     """Return the standard deviation, in metres, that stereo depth is expected to have at a distance."""
     return NOISE * distance * distance
@@ -62,15 +73,14 @@ def edges(depth: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     :return: (H, W) bool, the pixels at a jump, and (H, W) bool, those of them that are of the nearer surface:
         its last pixels, and all of a thin rim. False where there is no reading.
     """
-    valid = np.isfinite(depth)
-    z = np.where(valid, depth, np.float32(0))
-    near = cv2.erode(np.where(valid, depth, np.float32(np.inf)), _NEIGHBOURS)
+    z = np.fmax(depth, np.float32(0))
+    near = cv2.erode(np.fmin(depth, np.float32(np.inf)), _NEIGHBOURS)
     farthest = cv2.dilate(z, _NEIGHBOURS)
     most = np.multiply(z, np.float32(4 * NOISE))
     most += np.float32(2.5 * pixel)
     most *= z
     most += np.float32(0.008)
     jumps = np.subtract(farthest, near, out=farthest) > most
-    jumps &= valid
+    jumps &= z > 0
     most *= np.float32(NEAR_SIDE)
     return jumps, jumps & (np.subtract(z, near, out=z) < most)

@@ -32,7 +32,8 @@ LEAST_PART = 0.35           # a part that weighs less than this share of the hea
 _BITS = 3                                       # of each channel of a colour
 _BINS = 1 << _BITS
 _BAND = 0.5 * np.eye(_BINS) + 0.25 * (np.eye(_BINS, k=1) + np.eye(_BINS, k=-1))
-_SPREAD = (_BAND / _BAND.sum(axis=0)).astype(np.float32)      # of a channel to its neighbours
+_SPREAD = _BAND / _BAND.sum(axis=0)             # of a channel to its neighbours
+_SPREAD_TWO = np.kron(_SPREAD, _SPREAD)         # of two channels at once
 _VALUES = np.arange(256)
 _PARTS = (np.stack([_VALUES // 2 + 32, *[np.clip(2 * _VALUES - 128, 0, 255)] * 2], axis=-1) >> (8 - _BITS)
           << np.array([2 * _BITS, _BITS, 0])).astype(np.uint16)[None]     # of a code, of each channel of Lab
@@ -74,7 +75,7 @@ def find_figure(image: np.ndarray, box: tuple[float, float, float, float],
     down = _from_middle(y0, y1, size[1], box[1], box[3])[:, None]
     place = np.maximum(np.maximum(across, down), np.hypot(across, down) / 1.2)
     prior = np.clip(STEEP * (EVEN - place), -4, 2.5) + MAP_WEIGHT * _map_odds(warm, place < 1)
-    odds = _by_colour(_codes(small), prior.astype(np.float32))
+    odds = _by_colour(colours(small), prior.astype(np.float32))
     weight = np.exp(-1.2 * place * place) / (1 + np.exp(-odds))
     mask = _heavy_parts(odds > 0, weight)
     mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
@@ -114,10 +115,10 @@ def _along_edges(image: np.ndarray, figure: np.ndarray, odds: np.ndarray) -> np.
     return cut if areas[0] >= (1 - SHRUNK) * areas[1] else figure
 
 
-def alike(image: np.ndarray, said: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def alike(codes: np.ndarray, said: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Tell which pixels have a colour that is common under a mask and not much commoner around it.
 
-    :param image: (h, w, 3) uint8 RGB.
+    :param codes: (h, w), see :func:`colours`.
     :param said: (h, w) bool.
     :param asked: (h, w) bool, the pixels that are asked about.
     :return: (h, w) bool, False where nothing is asked.
@@ -125,18 +126,18 @@ def alike(image: np.ndarray, said: np.ndarray, asked: np.ndarray) -> np.ndarray:
     answer = np.zeros(said.shape, bool)
     if not asked.any():
         return answer
-    (under, _), (inside, outside) = _colours_of(image, said, ~said)
+    (under, _), (inside, outside) = _frequencies(codes, said, ~said)
     if not under:
         return answer
     common = (inside > COMMON * inside.max()) & (inside > OWN * outside)
-    answer[asked] = common[_codes(image[asked][None])[0]]
+    answer[asked] = common[codes[asked]]
     return answer
 
 
-def foreign(image: np.ndarray, known: np.ndarray, others: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def foreign(codes: np.ndarray, known: np.ndarray, others: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Tell which pixels have a colour of other things: common there, and rare on a thing.
 
-    :param image: (h, w, 3) uint8 RGB.
+    :param codes: (h, w), see :func:`colours`.
     :param known: (h, w) bool, of the thing, well inside its outline.
     :param others: (h, w) bool, of other things.
     :param asked: (h, w) bool, the pixels that are asked about.
@@ -145,20 +146,20 @@ def foreign(image: np.ndarray, known: np.ndarray, others: np.ndarray, asked: np.
     answer = np.zeros(known.shape, bool)
     if not asked.any():
         return answer
-    counted, (inside, outside) = _colours_of(image, known, others)
+    counted, (inside, outside) = _frequencies(codes, known, others)
     if min(counted) < FEWEST:
         return answer
     strange = (outside > ABUNDANT * outside.max()) & (inside < RARE * outside)
-    answer[asked] = strange[_codes(image[asked][None])[0]]
+    answer[asked] = strange[codes[asked]]
     return answer
 
 
-def _colours_of(image: np.ndarray, *masks: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
+def _frequencies(codes: np.ndarray, *masks: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
     """Return of each mask how many pixels were counted, and how frequent each colour is among them."""
-    step = max(1, round(np.sqrt(masks[0].size / COUNTED)))
-    codes = _codes(np.ascontiguousarray(image[::step, ::step]))
-    counted = [codes[mask[::step, ::step]] for mask in masks]
-    return [*map(len, counted)], [_spread(np.bincount(each, minlength=_BINS ** 3)) for each in counted]
+    step = max(1, round(np.sqrt(codes.size / COUNTED)))
+    counted = [codes[::step, ::step][mask[::step, ::step]] for mask in masks]
+    return ([*map(len, counted)],
+            [_shares(_spread(np.bincount(each, minlength=_BINS ** 3))) for each in counted])
 
 
 def _around(box: tuple[float, float, float, float], width: int, height: int) -> Window:
@@ -184,8 +185,12 @@ def _map_odds(warm: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(inside, np.log(share / (1 - share)), 0)
 
 
-def _codes(image: np.ndarray) -> np.ndarray:
-    """Quantise colours in CIE L*a*b*, which tells them apart as people do; brightness counts half."""
+def colours(image: np.ndarray) -> np.ndarray:
+    """Quantise colours in CIE L*a*b*, which tells them apart as people do; brightness counts half.
+
+    :param image: (h, w, 3) uint8 RGB.
+    :return: (h, w) a number for each colour.
+    """
     parts: np.ndarray = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), _PARTS)
     return (parts[..., 0] + parts[..., 1] + parts[..., 2]).astype(np.intp)
 
@@ -194,22 +199,25 @@ def _by_colour(codes: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """Return the log odds (h, w) of figure against ground, from colours and the prior log odds."""
     flat = codes.ravel()
     least = 2e-3 / flat.size
+    whole = _spread(np.bincount(flat, minlength=_BINS ** 3))
     odds = prior
     for _ in range(ROUNDS):
-        figure = 1 / (1 + np.exp(-odds.ravel()))
-        shares = [_spread(np.bincount(flat, weights, _BINS ** 3)) for weights in (figure, 1 - figure)]
-        ratio = np.log((shares[0] + least) / (shares[1] + least)).clip(-MOST_COLOUR, MOST_COLOUR)
-        smooth = cv2.GaussianBlur(ratio.astype(np.float32)[codes], (3, 3), 0.5)
+        figure = _spread(np.bincount(flat, 1 / (1 + np.exp(-odds.ravel())), _BINS ** 3))
+        ratio = np.log((_shares(figure) + least) / (_shares(whole - figure) + least))
+        ratio = ratio.clip(-MOST_COLOUR, MOST_COLOUR).astype(np.float32)
+        smooth = cv2.GaussianBlur(ratio[codes], (3, 3), 0.5)
         odds = prior + COLOUR_WEIGHT * smooth
     return odds
 
 
 def _spread(counts: np.ndarray) -> np.ndarray:
-    """Spread a histogram to neighbouring colours and make it sum to 1."""
-    cube: np.ndarray = counts.astype(np.float32).reshape(_BINS, _BINS, _BINS)
-    for _ in range(3):      # every axis comes to the front once
-        cube = (_SPREAD @ cube.reshape(_BINS, -1)).reshape(_BINS, _BINS, _BINS).transpose(1, 2, 0)
-    return cube.ravel() / max(float(cube.sum()), 1e-9)
+    """Spread a histogram to neighbouring colours."""
+    return (_SPREAD_TWO @ counts.reshape(_BINS ** 2, _BINS) @ _SPREAD.T).ravel()
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """Make a histogram sum to 1."""
+    return counts / max(float(counts.sum()), 1e-9)
 
 
 def _heavy_parts(mask: np.ndarray, weight: np.ndarray) -> np.ndarray:

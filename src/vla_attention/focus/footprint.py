@@ -30,7 +30,7 @@ def footprint(seen: np.ndarray, hidden: np.ndarray, spacing: float) -> Rectangle
     """
     cell = max(CELL * spacing, 1e-3)
     points = np.concatenate([seen, hidden])
-    low = points.min(axis=0) - 2 * cell
+    low = cv2.reduce(points, 0, cv2.REDUCE_MIN)[0] - 2 * cell
     columns, rows = ((points - low) / cell).astype(np.intp).T
     height, width = int(rows.max()) + 3, int(columns.max()) + 3
     cells = rows * width + columns
@@ -41,10 +41,14 @@ def footprint(seen: np.ndarray, hidden: np.ndarray, spacing: float) -> Rectangle
     stands[len(seen):] = True
     if np.count_nonzero(stands[:len(seen)]) < 3:
         stands[:] = True
-    points, cells = points[stands], cells[stands]
-    body = _body(cells, (height, width))
+    points, cells = points.compress(stands, axis=0), cells[stands]      # of rows, compress is the faster
+    covered = np.zeros((height, width), np.uint8)
+    covered.ravel()[cells] = 1
+    body = _body(covered)
     if body is None:
-        return _least(points)
+        # beyond a corner of the hull, on one diagonal, is an empty cell; to sort the other points takes time
+        rim = cv2.erode(covered, np.ones((3, 3), np.uint8)) == 0
+        return _least(points.compress(rim.ravel()[cells], axis=0))
     inside = body.ravel()[cells]
     inside_points = points[inside]
     apart = points[~inside & (np.arange(len(points)) < np.count_nonzero(stands[:len(seen)]))]
@@ -72,10 +76,11 @@ def _least(points: np.ndarray) -> Rectangle:
     return (x, y), (long, short), float(np.deg2rad(angle))
 
 
-def _body(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
-    """Return (h, w) bool, all but what sticks out of what points in cells cover; None where nothing does."""
-    covered = np.zeros(shape, np.uint8)
-    covered.ravel()[cells] = 1
+def _body(covered: np.ndarray) -> np.ndarray | None:
+    """Return (h, w) bool, all but what sticks out of what points cover; None where nothing does.
+
+    :param covered: (h, w) uint8, 1 in cells with points, else 0.
+    """
     filled = cv2.morphologyEx(covered, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     contours, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)

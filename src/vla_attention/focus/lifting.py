@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -40,15 +41,14 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
         raise ValueError(f'depth is {depth.dtype}; it must be float32 metres (see decode_depth)')
     if image is not None and image.shape != (*depth.shape, 3):
         raise ValueError(f'image has the shape {image.shape}; it must be {(*depth.shape, 3)}')
-    empty = depth <= 0
-    if empty.any():
-        depth = np.where(empty, np.float32(np.nan), depth)
     left, top, width, height = cv2.boundingRect(region.mask)
     said = region.mask[top:top + height, left:left + width] > 0
     readings = int(np.count_nonzero(said & (depth[top:top + height, left:left + width] > 0)))
     pixels = int(np.count_nonzero(said))
-    if readings < max(MIN_POINTS, MIN_SHARE * pixels):
-        return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading')
+    needed = math.ceil(max(MIN_POINTS, MIN_SHARE * pixels))
+    if readings < needed:
+        return replace(region, no_3d=f'{readings} of {pixels} pixels have a depth reading; '
+                                            f'{needed} are needed')
     step = _step(region.box, pixels)
     surface = separate(region.mask, region.box, depth, intrinsics, step, image)
     count = len(surface.points)
@@ -56,16 +56,13 @@ def lift(region: FocusRegion, depth: np.ndarray, intrinsics: Intrinsics,
         left_over = f'{count * step ** 2} points are left of {readings} readings'
         return replace(region, no_3d=f'{left_over} after edges are cut and the table is taken away')
     box = fit_box(surface, intrinsics.thinned(step))
-    x0, y0, x1, y1 = surface.window
-    mask = _at_full_size(surface.mask, (step * x0, step * y0), step, depth.shape)
-    left, top, width, height = cv2.boundingRect(mask)
+    mask, outer = _at_full_size(surface.mask, surface.window[:2], step, depth.shape)
     return replace(
         region, mask=mask,
-        box=(float(left), float(top), float(left + width), float(top + height)),
+        box=outer,
         point=point_on(mask, region.point),
         center=box.center, size=box.size, orientation=quaternion(box.axes),
-        points=surface.points,
-        colors=None if image is None else image[::step, ::step][y0:y1, x0:x1][surface.solid])
+        points=surface.points, colors=surface.colors)
 
 
 def _step(box: tuple[float, float, float, float], pixels: int) -> int:
@@ -76,15 +73,23 @@ def _step(box: tuple[float, float, float, float], pixels: int) -> int:
     return max(1, round(min(side / np.sqrt(WORKED_ON), breadth / LEAST_BREADTH)))
 
 
-def _at_full_size(mask: np.ndarray, corner: tuple[int, int], step: int, size: tuple[int, ...]) -> np.ndarray:
-    """Bring the mask of a window of a thinned image into a mask (H, W) uint8 0/255 of the whole image."""
+def _at_full_size(mask: np.ndarray, corner: tuple[int, int], step: int, size: tuple[int, ...],
+                  ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Bring the mask of a window of a thinned image into a mask (H, W) uint8 0/255 of the whole image.
+
+    :param corner: column and row of the thinned image where the window begins.
+    :return: and the box (x0, y0, x1, y1) around it.
+    """
     full = np.zeros(size, np.uint8)
-    x, y = corner
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    left, top, right, bottom = max(0, left - 1), max(0, top - 1), left + width + 1, top + height + 1
+    mask = mask[top:bottom, left:right]     # with a rim that is not of it, to which its border is drawn
+    x, y = step * (corner[0] + left), step * (corner[1] + top)
     part = full[y:y + step * mask.shape[0], x:x + step * mask.shape[1]]
-    if step == 1:
-        part[mask] = 255
-        return full
-    spread = np.array([[step, 0, 0], [0, step, 0]], np.float32)     # pixel i of the window is i * step here
-    grown = cv2.warpAffine(mask.astype(np.float32), spread, part.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    part[grown >= 0.5] = 255
-    return full
+    if step > 1:
+        spread = np.array([[step, 0, 0], [0, step, 0]], np.float32)     # pixel i of the mask is i * step here
+        mask = cv2.warpAffine(mask.astype(np.float32), spread, part.shape[::-1],
+                              borderMode=cv2.BORDER_REPLICATE) >= 0.5
+    part[mask] = 255
+    left, top, width, height = cv2.boundingRect(part)
+    return full, (float(x + left), float(y + top), float(x + left + width), float(y + top + height))

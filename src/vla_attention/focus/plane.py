@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 TRIPLES = 64            # draws of RANSAC; a plane that holds 40 % of the points is missed once in 70
@@ -32,9 +33,10 @@ class Plane:
 
     def axes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return two unit vectors (3,) along the plane; with the normal they make a right-handed frame."""
-        start = np.eye(3)[int(np.argmin(np.abs(self.normal)))]
+        start = np.zeros(3)
+        start[np.argmin(np.abs(self.normal))] = 1.0
         u = cross(start, self.normal)
-        u /= np.linalg.norm(u)
+        u /= np.sqrt(u @ u)
         return u, cross(self.normal, u)
 
 
@@ -58,39 +60,43 @@ def fit_plane(points: np.ndarray, weights: np.ndarray, resting: np.ndarray, tole
         return None
     triples = points[(_DRAWS * len(points)).astype(np.intp)].astype(np.float64)
     normals = cross(triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0])
-    lengths = np.linalg.norm(normals, axis=1)
+    lengths = np.sqrt(np.einsum('ij,ij->i', normals, normals))
     good = lengths > 1e-8
     normals = normals[good] / lengths[good, None]
     offsets = np.einsum('ij,ij->i', normals, triples[good, 0])
     towards = np.where(offsets > 0, -1.0, 1.0)      # the camera is at the origin, on the upper side
     normals, offsets = normals * towards[:, None], offsets * towards
     normals32, offsets32 = normals.astype(np.float32), offsets.astype(np.float32)
-    on = np.abs(points @ normals32.T - offsets32) < tolerance       # (N, draws)
-    votes = weights @ on / weights.sum()
+    away = points @ normals32.T
+    away -= offsets32
+    on = np.abs(away, out=away) < tolerance     # (N, draws)
+    counted = on.astype(np.float32)
+    votes = weights @ counted / weights.sum()
     carries = votes >= MIN_SHARE
     if facing is not None:
-        mean = facing.T @ on        # (3, draws)
+        mean = facing.T @ counted       # (3, draws)
         carries &= np.einsum('ij,ji->i', normals32, mean) >= LEAN * np.linalg.norm(mean, axis=0)
     if not carries.any():
         return None
     draws = np.flatnonzero(carries)
     scores = votes[draws]
     if len(resting):
-        scores = scores * _stands_on(resting @ normals32[draws].T - offsets32[draws], tolerance)
+        scores = scores * _stands_on(normals32[draws] @ resting.T - offsets32[draws, None], tolerance)
     if scores.max() < LEAST_SCORE:
         return None
     best = draws[np.argmax(scores)]
-    inliers = points[on[:, best]].astype(np.float64)
-    plane = _least_squares(inliers)
-    near = np.abs(plane.height(points.astype(np.float64))) < min(tolerance, 2.5 * plane.spread + 1e-3)
-    return _least_squares(points[near].astype(np.float64)) if np.count_nonzero(near) >= 12 else None
+    exact = points.astype(np.float64)
+    plane = _least_squares(exact.compress(on[:, best], axis=0))
+    near = np.abs(plane.height(exact)) < min(tolerance, 2.5 * plane.spread + 1e-3)
+    return _least_squares(exact.compress(near, axis=0)) if np.count_nonzero(near) >= 12 else None
 
 
 def _stands_on(heights: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return 0..1 a plane: how well a thing with these heights (M, draws) above it stands on it."""
-    behind = np.mean(heights < -2 * tolerance, axis=0)
-    lowest = np.partition(heights, len(heights) // 20, axis=0)[len(heights) // 20]
-    gap = np.clip(lowest - tolerance, 0.0, None)
+    """Return 0..1 a plane: how well a thing with these heights (draws, M) above it stands on it."""
+    behind = np.mean(heights < -2 * tolerance, axis=1)
+    low = heights.shape[1] // 20
+    lowest = np.partition(heights, low, axis=1)[:, low]
+    gap = np.maximum(lowest - tolerance, 0.0)
     return (1 - behind) ** 2 * np.exp(-gap / 0.05)
 
 
@@ -98,15 +104,18 @@ def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the cross products of vectors (..., 3); np.cross takes longer to begin than to compute."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+    product = np.empty_like(a)
+    product[..., 0] = ay * bz - az * by
+    product[..., 1] = az * bx - ax * bz
+    product[..., 2] = ax * by - ay * bx
+    return product
 
 
 def _least_squares(points: np.ndarray) -> Plane:
-    middle = points.mean(axis=0)
-    centred = points - middle
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(points))
-    normal = vectors[:, 0]
-    offset = float(normal @ middle)
+    """Return the plane nearest to points (N, 3) float64, N > 2."""
+    middle, axes, variances = cv2.PCACompute2(points, np.empty(0))      # the axis of least variance is last
+    normal = axes[2]
+    offset = float(normal @ middle[0])
     if offset > 0:
         normal, offset = -normal, -offset
-    return Plane(normal, offset, float(np.sqrt(max(values[0], 0.0))))
+    return Plane(normal, offset, float(np.sqrt(max(variances[2, 0], 0.0))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from vla_attention.focus.region import FocusRegion
@@ -83,7 +84,7 @@ def quaternion(matrix: np.ndarray) -> np.ndarray:
                   [b + d, e - a - i, f + h, c - g],
                   [c + g, f + h, i - a - e, d - b],
                   [h - f, c - g, d - b, a + e + i]]) / 3
-    found = np.linalg.eigh(k)[1][:, -1]
+    found = cv2.eigen(k)[2][0]      # of the largest eigenvalue
     return found if found[3] >= 0 else -found
 
 

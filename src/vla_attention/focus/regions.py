@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
@@ -79,7 +80,7 @@ def find_regions(maps: AttentionMaps, index: int, role: str, *, image: np.ndarra
     parts = _parts(grid, heat)
     if not parts:
         return []
-    presence = float(np.clip(maps.presence[index], 0.0, 1.0))
+    presence = min(max(float(maps.presence[index]), 0.0), 1.0)
     total = sum(part.mass for part in parts)
     best = max(part.mass for part in parts)
     scores = [presence * part.mass / (best if plural else total) for part in parts]
@@ -92,7 +93,8 @@ def _grid(grid: np.ndarray) -> np.ndarray:
     """Check a map, and make it float32 without NaN."""
     if grid.ndim != 2 or 0 in grid.shape:
         raise ValueError(f'a map has the shape {grid.shape}; it must be (rows, columns)')
-    return np.nan_to_num(np.asarray(grid, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    grid = np.asarray(grid, np.float32)
+    return np.where(np.isfinite(grid), grid, np.float32(0))
 
 
 def _parts(grid: np.ndarray, heat: np.ndarray) -> list[_Part]:
@@ -110,11 +112,10 @@ def _parts(grid: np.ndarray, heat: np.ndarray) -> list[_Part]:
         return []
     # interpolation carries a cell's value as far as the next cell's centre
     high = cv2.dilate((grid >= OUTLINE * RIVAL * peak).astype(np.uint8), np.ones((3, 3), np.uint8))
-    scale = np.array(heat.shape[::-1]) / grid.shape[::-1]
+    across, down = heat.shape[1] / grid.shape[1], heat.shape[0] / grid.shape[0]
     parts = []
     for (x0, y0, x1, y1), cells in _components(high, 1):
-        left, top = (int(v) for v in np.floor((x0, y0) * scale))
-        right, bottom = (int(v) for v in np.ceil((x1, y1) * scale))
+        left, top, right, bottom = int(x0 * across), int(y0 * down), ceil(x1 * across), ceil(y1 * down)
         group = cv2.resize(cells.astype(np.uint8), (right - left, bottom - top),
                            interpolation=cv2.INTER_NEAREST)
         crop = heat[top:bottom, left:right] * group
@@ -130,7 +131,7 @@ def _components(mask: np.ndarray, least: int) -> list[tuple[tuple[int, int, int,
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     found = []
     for label in range(1, count):
-        x, y, width, height, area = (int(value) for value in stats[label])
+        x, y, width, height, area = stats[label].tolist()
         if area >= least:
             window = (x, y, x + width, y + height)
             found.append((window, _crop(labels, window) == label))

@@ -148,7 +148,7 @@ class Tracker:
         if right > left and bottom > top:
             part = track.outline[top - y0:bottom - y0, left - x0:right - x0]
             mask[top:bottom, left:right] = (part >= 0.5) * np.uint8(255)
-        if not mask.any():
+        if not mask[top:bottom, left:right].any():
             mask = region.mask
         limits = (width, height, width, height)
         box = np.clip(track.edges, 0, limits)
