@@ -5,54 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from moving_pictures import crossing, run, table
 from safetensors.torch import save_file
 
 from vla_attention.focus import FocusRegion
 from vla_attention.language import Instruction
 from vla_attention.moments import PHASES, MomentAttention, watch
-from vla_attention.moments.action import Action, ActionFilter, ActionFinder, look, mirrored
-from vla_attention.moments.cues import ATTENTION_GRID, CHANNELS, GRID, Token, make_token
 from vla_attention.moments.estimate import RuleEstimator
-from vla_attention.moments.importance import EventDetector, after_event, importance
-from vla_attention.moments.motion import MotionTracker
 from vla_attention.moments.phase_model import TRAINED_FAILURE_RATE, WINDOW, AttentionEstimator
-from vla_attention.moments.trajectory import FEATURES, SCALARS, SIZE, Observation, Trajectory
+from vla_attention.moments.trajectory import SIZE, Observation
 from vla_attention.moments.weights import load_part
 from vla_attention.pipeline import Look, Query
-
-
-def table(seed=0, size=(240, 320)):
-    """Return a picture of a cluttered table, (H, W, 3) uint8."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(60, 200, (24, 32, 3), dtype=np.uint8)
-    return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
-
-
-def crossing(count=20, step=8, rate=5.0):
-    """Return (time, image): a striped block that crosses the table from left to right."""
-    frames = []
-    for number in range(count):
-        image = table()
-        left = 20 + step * number
-        image[100:150, left:left + 50] = (220, 40, 40)
-        image[110:120, left:left + 50] = (20, 20, 20)
-        image[100:150, left + 20:left + 26] = (250, 250, 250)
-        frames.append((number / rate, image))
-    return frames
 
 
 @pytest.fixture(scope='module')
 def attention():
     return MomentAttention()
-
-
-def run(attention, frames):
-    attention.reset()
-    return [attention.update(time, image) for time, image in frames]
 
 
 def same(first, second):
@@ -158,67 +129,11 @@ def test_a_jump_of_the_exposure_is_no_action(attention, light):
     assert {moment.phase for moment in moments} == {'idle'}
 
 
-def test_a_fast_turn_of_the_camera_goes_on():
-    big, tracker = table(3, (300, 600)), MotionTracker()
-    for number in range(6):
-        image = np.ascontiguousarray(big[20:260, 50 * number:50 * number + 320])
-        assert tracker.goes_on(image)
-        tracker.update(number * 0.2, image)
-
-
 def test_between_ticks_the_answer_is_repeated_without_its_events(attention):
     attention.reset()
     first = attention.update(0.0, table())
     second = attention.update(0.05, table(7))
     assert second.time == 0.05 and second.probabilities == first.probabilities and second.events == ()
-
-
-def token_at(number):
-    return Token(number * 0.2, 0.2, np.full((len(CHANNELS), *GRID), 128, np.uint8), 0.0, (0.8, 0.6),
-                 np.zeros((2, *ATTENTION_GRID), np.uint8))
-
-
-def told(observation):
-    return dict(zip(SCALARS, observation.vector[:len(SCALARS)].tolist(), strict=True))
-
-
-def test_attention_maps_are_told_relative_to_the_tip():
-    target = np.zeros((15, 20), np.float32)
-    target[3, 16] = 1.0
-    token = make_token(MotionTracker().update(0.0, table()), target)
-    values = told(Trajectory().read(token, Action((0.5, 0.5), 1.0, np.zeros(FEATURES, np.float32))))
-    assert values['target_known'] == 1.0 and values['destination_known'] == 0.0
-    assert values['target_x'] > 0.4 and values['target_y'] < -0.3
-
-
-def test_the_way_of_the_tip_is_told():
-    trajectory = Trajectory()
-    seen = []
-    for number in range(30):    # stands, goes right for two seconds, stands
-        x = 0.2 + 0.04 * min(max(number - 8, 0), 10)
-        action = Action((x, 0.5), 1.0, np.zeros(FEATURES, np.float32))
-        seen.append(told(trajectory.read(token_at(number), action)))
-    assert seen[14]['velocity_x'] > 0.5 and seen[14]['velocity_y'] == 0.0 and not seen[14]['stopped']
-    assert seen[14]['way_x_0.8'] == pytest.approx(4 * 0.8 * 0.04 * 4)
-    assert seen[29]['stopped'] and seen[29]['still'] > 0.5
-    assert seen[14]['stop_0'] > 0.3 and seen[29]['stop_0'] == pytest.approx(0.0, abs=0.1)
-
-
-def test_the_place_of_the_tip_is_kept_through_a_moment_of_doubt():
-    follow, features = ActionFilter(), np.zeros((FEATURES, 12, 16), np.float32)
-
-    def heat(row, column):
-        logits = np.full(GRID, -8.0, np.float32)
-        logits[row, column] = 4.0
-        return logits
-    for _ in range(5):
-        action = follow.step(heat(10, 8), features)
-    assert action.point == pytest.approx((8.5 / 32, 10.5 / 24), abs=0.01) and action.certainty > 0.9
-    doubt = follow.step(np.zeros(GRID, np.float32), features)
-    assert doubt.point == pytest.approx(action.point, abs=0.02) and doubt.certainty < action.certainty
-    for _ in range(4):
-        action = follow.step(heat(3, 28), features)
-    assert action.point == pytest.approx((28.5 / 32, 3.5 / 24), abs=0.01)
 
 
 @pytest.mark.parametrize('arguments, text', [
@@ -263,45 +178,6 @@ def test_weights_of_another_size_are_refused(tmp_path):
         MomentAttention(tmp_path / 'older.safetensors')
 
 
-def test_a_camera_that_moves_is_not_taken_for_a_mover():
-    big = table(3, (300, 400))
-    tracker = MotionTracker()
-    shares = []
-    for number in range(8):
-        image = np.ascontiguousarray(big[20 + number:260 + number, 20 + 2 * number:340 + 2 * number])
-        maps = tracker.update(number * 0.2, image)
-        shares.append(float((maps.speed > 0).mean()))
-    assert maps.camera > 0 and max(shares) < 0.05
-
-
-def test_what_a_mover_leaves_behind_is_fresh():
-    tracker = MotionTracker()
-    for number in range(14):    # a block comes in, stands, is left
-        image = table()
-        image[100:140, 150:190] = (20, 200, 60)
-        if number < 3:
-            image = table()
-        maps = tracker.update(number * 0.2, image)
-        if number == 6:
-            middle = maps.fresh[56:64, 80:90].mean()
-    assert middle > 0.8 and maps.fresh.mean() == 0
-
-
-def test_left_and_right_are_looked_at_alike():
-    finder = ActionFinder().eval()
-    finder.load_state_dict(load_part(None, 'finder'))
-    maps = np.random.default_rng(3).integers(0, 256, (2, len(CHANNELS), *GRID))
-    maps = torch.from_numpy(maps.astype(np.float32))
-    maps[:, 0] = maps[:, 0].clamp(min=1)    # the flow is 1..255 around 128
-    torch.testing.assert_close(mirrored(mirrored(maps)), maps)
-    heat, features = look(finder, maps)
-    turned, _ = look(finder, mirrored(maps))
-    np.testing.assert_allclose(turned[..., ::-1], heat, atol=1e-3)
-    assert features.shape == (2, FEATURES, GRID[0] // 2, GRID[1] // 2)
-    alone = finder(maps)[0].detach().numpy()
-    assert np.abs(alone - finder(mirrored(maps))[0].detach().numpy()[..., ::-1]).max() > 0.1   # not by itself
-
-
 def test_streaming_gives_what_whole_sequences_give():
     rng = np.random.default_rng(0)
     length = WINDOW + 9
@@ -328,48 +204,6 @@ def test_what_looks_like_a_failure_is_doubted_where_failures_are_rare():
     assert gone[0] < gone[1] < gone[2]
     with pytest.raises(ValueError, match='failure_rate'):
         AttentionEstimator(failure_rate=1.0)
-
-
-def certain(phase):
-    probabilities = np.zeros(len(PHASES))
-    probabilities[PHASES.index(phase)] = 1.0
-    return probabilities
-
-
-def test_importance_keeps_the_order_of_the_guide_and_peaks_at_events():
-    for nearness in (0.0, 0.5, 1.0):
-        ranked = [importance(certain(phase), nearness)
-                  for phase in ('grasp', 'place', 'approach', 'move', 'retreat', 'idle')]
-        assert ranked == sorted(ranked, reverse=True)
-    assert importance(certain('grasp'), 1.0) == pytest.approx(0.95)
-    assert importance(certain('place'), 1.0) == pytest.approx(0.9)
-    assert importance(certain('approach'), 0.0) < 0.5 < importance(certain('grasp'), 0.0)
-
-
-def test_an_event_matters_at_once_and_fades():
-    assert after_event('grasp', 0.0) == 0.95 and after_event('release', 0.0) == 0.9
-    fading = [after_event('drop', seconds) for seconds in (0.0, 0.2, 0.4, 1.5)]
-    assert fading == sorted(fading, reverse=True) and fading[-1] < 0.05
-
-
-@pytest.mark.parametrize('phases, events', [
-    (['idle', 'approach', 'grasp', 'move', 'place', 'retreat'], ['grasp', 'release']),
-    (['approach', 'grasp', 'move', 'retreat'], ['grasp', 'drop']),
-    (['approach', 'grasp', 'retreat'], []),
-    (['move', 'place', 'retreat'], ['release']),
-    (['place', 'retreat'], ['release']),
-    (['grasp', 'place', 'retreat'], ['grasp', 'release']),
-])
-def test_events_follow_from_holding(phases, events):
-    detector = EventDetector()
-    assert [event for phase in phases for event in detector.step(certain(phase))] == events
-
-
-def test_an_event_needs_more_than_a_doubt():
-    detector = EventDetector()
-    detector.step(certain('grasp'))
-    doubt = 0.5 * certain('grasp') + 0.5 * certain('move')
-    assert [detector.step(doubt) for _ in range(3)] == [(), (), ()]
 
 
 def test_the_rule_goes_through_the_phases():
