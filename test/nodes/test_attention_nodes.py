@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters, SetParametersAtomically
 from rclpy.duration import Duration
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from stack import Stack, picture
 from std_msgs.msg import Float32MultiArray, Header, String
@@ -19,24 +20,30 @@ from vision_msgs.msg import LabelInfo
 from vla_attention.language import Instruction, Step
 from vla_attention.ros.messages import read_array, read_floats, write_jpeg
 
+OVERRIDDEN = 'qos_overrides./attention/words.publisher.reliability'
+
 
 @pytest.fixture(scope='module')
 def stack(shared_graph):
     running = Stack(shared_graph)
     shared_graph.start('instruction_node')
-    shared_graph.start('attention_node', presence_threshold=0.0)
+    shared_graph.start('attention_node', '-p', f'{OVERRIDDEN}:=best_effort', presence_threshold=0.0)
     return running
 
 
-def set_parameter(graph, node, name, value):
-    """Set one parameter; return whether it was taken and why not."""
+def parameter(name, value):
+    """Return a parameter as a message."""
     kinds = {bool: ('bool_value', ParameterType.PARAMETER_BOOL),
              int: ('integer_value', ParameterType.PARAMETER_INTEGER),
              float: ('double_value', ParameterType.PARAMETER_DOUBLE),
              str: ('string_value', ParameterType.PARAMETER_STRING)}
     field, kind = kinds[type(value)]
-    request = SetParameters.Request(parameters=[
-        Parameter(name=name, value=ParameterValue(type=kind, **{field: value}))])
+    return Parameter(name=name, value=ParameterValue(type=kind, **{field: value}))
+
+
+def set_parameter(graph, node, name, value):
+    """Set one parameter; return whether it was taken and why not."""
+    request = SetParameters.Request(parameters=[parameter(name, value)])
     result = graph.call(SetParameters, f'{node}/set_parameters', request).results[0]
     return SimpleNamespace(taken=result.successful, reason=result.reason)
 
@@ -109,6 +116,10 @@ def test_maps_masks_and_labels_belong_to_the_image(stack):
                      for number, detection in enumerate(regions.detections, 1)}
     assert [dim.label for dim in heads[-1].layout.dim] == ['head', 'phrase', 'row', 'column']
     assert [dim.size for dim in heads[-1].layout.dim][:2] == [4, 2]
+    for threshold in (0.4, 0.5):        # what is kept for late subscribers follows the parameter too
+        assert set_parameter(graph, 'attention_node', 'presence_threshold', threshold).taken
+        graph.wait(lambda: stack.send() and graph.spin(0.1) is None
+                   and info[-1].threshold == pytest.approx(threshold), 60.0)    # noqa: B023
 
 
 def test_images_of_two_sizes_in_a_row(stack):
@@ -195,20 +206,30 @@ def test_ground_goes_by_an_image_that_cannot_be_looked_at(stack):
     ('presence_threshold', 1.5, ('presence_threshold', '1.5')), ('max_regions', 0, ('max_regions', '0')),
     ('image_transport', 'theora', ('image_transport', 'theora', 'raw, compressed')),
     ('backend', 'clipseg', ('backend', 'unconfigured')), ('autostart', False, ('autostart',)),
-    ('max_regions', 'many', ('INTEGER', 'STRING'))])
+    ('max_regions', 'many', ('max_regions', 'INTEGER', 'STRING')),
+    ('smoothing', 1, ('smoothing', 'DOUBLE', 'INTEGER', 'decimal point')),
+    ('max_region', 1, ('max_region is no parameter', 'max_regions is meant'))])
 def test_a_wrong_parameter_is_refused_with_its_name_and_a_reason(stack, name, value, said):
-    result = set_parameter(stack.graph, 'attention_node', name, value)
-    assert not result.taken
+    alone = set_parameter(stack.graph, 'attention_node', name, value)
+    both = SetParametersAtomically.Request(parameters=[parameter('step', 7), parameter(name, value)])
+    service = 'attention_node/set_parameters_atomically'
+    result = stack.graph.call(SetParametersAtomically, service, both).result
+    step = stack.graph.call(GetParameters, 'attention_node/get_parameters',
+                            GetParameters.Request(names=['step'])).values[0].integer_value
+    assert not alone.taken and not result.successful and step == 0
     for word in said:
-        assert word in result.reason
+        assert word in alone.reason and word in result.reason
 
 
 def test_parameters_describe_themselves(stack):
-    request = DescribeParameters.Request(names=['presence_threshold', 'step', 'backend', 'autostart'])
+    names = ['presence_threshold', 'step', 'backend', 'autostart', OVERRIDDEN]
+    request = DescribeParameters.Request(names=names)
     service = 'attention_node/describe_parameters'
     described = stack.graph.call(DescribeParameters, service, request).descriptors
     assert all(each.description for each in described)
-    threshold, step, backend, autostart = described
+    threshold, step, backend, autostart, overridden = described
+    words = stack.graph.node.get_publishers_info_by_topic('attention/words')[0].qos_profile
+    assert words.reliability == ReliabilityPolicy.BEST_EFFORT and overridden.read_only
     allowed = threshold.floating_point_range[0]
     assert (allowed.from_value, allowed.to_value) == (0, 1)
     assert step.integer_range[0].from_value == -1

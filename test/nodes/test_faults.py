@@ -22,9 +22,11 @@ from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Classification
 
+from vla_attention.language import Instruction, Step, parse_instruction
 from vla_attention.ros import image_node
 from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.instruction_node import InstructionNode
+from vla_attention.ros.kept_instruction import KeptInstruction
 
 
 @pytest.fixture(scope='module')
@@ -108,6 +110,18 @@ def test_a_node_that_is_activated_again_goes_on_with_its_instruction(parser_node
     parser_node.trigger_activate()
     assert parser_node.health.missing('instruction') == ''
     assert parser_node.told[-1].text == 'pick up the cup'
+
+
+def test_what_attention_node_works_with_is_taken_up_as_it_is(parser_node, monkeypatch, tmp_path):
+    monkeypatch.setattr(parser_node._reader, 'put', parser_node._read)      # at once, in this thread
+    monkeypatch.setattr(parser_node, '_kept', KeptInstruction(str(tmp_path), 'parser'))
+    parsed = parse_instruction('take the cup')
+    by_hand = Instruction('take both', steps=(Step('take', 'red cup'), Step('take', 'blue box')))
+    for parse, text in ((parsed, True), (by_hand, False)):
+        parser_node._take_up_again(String(data=json.dumps(parse.to_dict())))
+        assert parser_node.told[-1] == parse
+        assert bool(parser_node.told[-1].heads) == text
+        assert bool(list(tmp_path.iterdir())) == text   # of a parse made by hand the text is not enough
 
 
 @pytest.fixture(scope='module')

@@ -207,6 +207,19 @@ def test_depth_without_a_reading_leaves_2d_and_says_why(bench):
     assert bench.answer('focus/target/points', nothing)[0].width == 0
 
 
+def test_a_thing_of_one_pixel_stays_in_2d_and_the_others_are_answered(bench):
+    def one_pixel(messages):
+        labels = read_array(messages['focus/labels']).copy()
+        row, column = np.argwhere(labels == 1)[0]
+        labels[labels == 1] = 0
+        labels[row, column] = 1
+        messages['focus/labels'] = write_image(labels, 'mono16', messages['focus/labels'].header)
+    bench.complaint('target/7 (red cup) stays in 2-D: 1 of 1 pixels have a depth reading; 30 are needed',
+                    one_pixel)
+    ids = [each.id for each in bench.answer('focus/regions_3d', one_pixel)[0].detections]
+    assert ids == ['destination/8', 'avoid/9']
+
+
 @pytest.mark.parametrize('transport', ['raw', 'compressed'])
 def test_boxes_are_the_same_whoever_takes_points(graph, transport):
     bench = Bench(graph, ('focus/regions_3d',), image_transport=transport)

@@ -1,10 +1,17 @@
-"""Levels of diagnostics by the documented thresholds, and what a technician reads there."""
+"""Levels of diagnostics by the documented thresholds, when they go out, and what a technician reads there."""
+
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.context import Context
 from rclpy.serialization import deserialize_message, serialize_message
 
-from vla_attention.ros import health
+from vla_attention.ros import diagnostics, health
+from vla_attention.ros.executor import PatientExecutor
 from vla_attention.ros.health import ERROR, OK, STALE, WARN, Health, fingerprint
 
 
@@ -73,6 +80,60 @@ def test_late_results_are_warned_of_above_the_limit(node, clock):
         node.status().message)
     node.latency_limit = lambda: 0.0
     assert node.status().level == OK
+
+
+def test_what_time_alone_will_change_is_known(node, clock):
+    before = node.gist()
+    assert node.next_change() == pytest.approx(1003.0, abs=0.01)
+    clock[0] = node.next_change()
+    assert node.gist() != before and node.next_change() == float('inf')
+    node.came('image')
+    node.problem('depth', 'no depth')
+    before, clock[0] = node.gist(), node.next_change()      # the image again, before the problem is over
+    assert node.gist() != before and 'no image' in node.status().message
+    before, clock[0] = node.gist(), clock[0] + 1.0
+    assert node.gist() == before                            # only for how long it has not come is another
+    clock[0] = node.next_change()
+    assert 'no depth' not in node.status().message
+
+
+def test_a_change_goes_out_at_once_and_a_flood_of_them_does_not(monkeypatch):
+    monkeypatch.setattr(diagnostics, 'PERIOD', 1e6)         # what comes by the second does not come here
+    monkeypatch.setattr(diagnostics, 'LEAST', 0.0)
+    context = Context()
+    rclpy.init(context=context, domain_id=39)
+    node, executor = rclpy.create_node('some_node', context=context), PatientExecutor(context=context)
+    got = []
+    made = Health('some_node')
+    sender = diagnostics.Diagnostics(node, made, lambda: None)
+    sender._publisher = SimpleNamespace(publish=lambda array: got.append(array.status[0].message))
+    executor.add_node(node)
+
+    def told(message):
+        end = time.monotonic() + 20
+        while got[-1:] != [message] and time.monotonic() < end:
+            executor.spin_once(timeout_sec=end - time.monotonic())      # asleep, until the change wakes it
+        assert got[-1:] == [message]
+        got.clear()
+    told('working')
+    thread = threading.Thread(target=made.standing, args=('pool', 'the pool is away'))
+    thread.start()
+    told('the pool is away')
+    made.standing('pool', '')
+    told('working')
+    made.expect('image', 'image on /image', timeout=lambda: 0.01, missing='no image yet')
+    told('no image yet')        # though nothing has happened
+    made.came('image')
+    told('no image on /image for 0 s')
+    monkeypatch.setattr(diagnostics, 'LEAST', 1e6)
+    for number in range(100):
+        made.problem('image', f'step is {number}')
+        executor.spin_once(timeout_sec=0)
+    assert not got
+    sender.close()
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown(context=context)
 
 
 def test_stamps_of_another_clock_are_no_latency(node):

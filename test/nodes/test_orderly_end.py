@@ -22,7 +22,8 @@ SIGNALS = pytest.mark.parametrize('sent', SENT, ids=['SIGINT', 'SIGTERM'])
 # a node that is as slow as the largest model: to load (argument "load") or to end ("end")
 SLOW = """
 import sys, time
-from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.perception_node import PerceptionNode
+from vla_attention.ros.running import run
 
 class Slow(PerceptionNode):
     def __init__(self):

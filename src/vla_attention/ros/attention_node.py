@@ -26,11 +26,11 @@ from vla_attention.language import Instruction, Step
 from vla_attention.pipeline import MOST_PHRASES, REGION_ROLES, Look, Pipeline, Query
 from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import draw_labels, write_label_info, write_regions
-from vla_attention.ros.health import fingerprint
+from vla_attention.ros.health import MAX_LATENCY, fingerprint
 from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import seconds, write_floats, write_image
 from vla_attention.ros.parameters import CONFIGURE, Setting
-from vla_attention.ros.perception_node import run
+from vla_attention.ros.running import run
 from vla_attention.ros.worker import BACKGROUND
 from vla_attention.stream import StreamAttention
 from vla_attention.threads import cores
@@ -144,7 +144,7 @@ class AttentionNode(ImageNode):
         self._labels = self.output(Image, 'focus/labels')
         self._in_use = self.output(String, 'attention/instruction', qos.latched())
         self._label_info = self.output(LabelInfo, 'focus/label_info', qos.latched())
-        self._named: list[str] | None = None
+        self._named: tuple[list[str], float] | None = None  # phrases and threshold of label_info
 
     def activate(self) -> None:
         """Take the instruction and images."""
@@ -152,12 +152,20 @@ class AttentionNode(ImageNode):
         self.health.expect('instruction', f'instruction on {topic}', timeout=None,
                            missing=f'no instruction yet on {topic}')
         self._query = None
+        self._answered = False      # since it was activated, something that was asked for
         self._stream.forget()
         self._beside = self.worker(lambda item: self._stream.look_ahead(*item), niceness=BACKGROUND)
         if self._parse is not None:     # goes on, also where nobody says it again
             self._work_with(self._parse)
         self.subscribe(String, 'instruction/parsed', self._take_instruction, qos.latched())
         super().activate()
+
+    def described(self) -> str:
+        """Return what looks at images."""
+        backend = self._backend()
+        facts = {'backend': getattr(backend, 'name', ''), 'engine': getattr(backend, 'engine', 'torch'),
+                 'precision': getattr(backend, 'precision', ''), 'device': getattr(backend, 'device', '')}
+        return ', '.join(f'{name} {value}' for name, value in facts.items() if value)
 
     def time_jumped_back(self) -> None:
         """Look anew: what was seen lies in the future."""
@@ -262,6 +270,7 @@ class AttentionNode(ImageNode):
         look = replace(look, regions=tuple(self._tracker.update(look.regions, stamp)))
         self._publish_maps(look, image.shape[:2], header, followed)
         self._publish_regions(look, image.shape[:2], header)
+        self._tell_first(look, header)
         if self._stream.due(stamp):
             self._beside.put((image, stamp))
         for _, future in due:
@@ -321,12 +330,21 @@ class AttentionNode(ImageNode):
                 output.publish(write_image(mask, 'mono8', header))
         if self._labels.wanted:
             self._labels.publish(write_image(draw_labels(look.regions, size[::-1]), 'mono16', header))
-        named = [region.phrase for region in look.regions]
+        named = [region.phrase for region in look.regions], self.parameters['presence_threshold']
         if named != self._named:  # kept for late subscribers, so said when it changes, not for every image
             self._named = named
-            self._label_info.publish(
-                write_label_info(look.regions, header, self.parameters['presence_threshold']))
+            self._label_info.publish(write_label_info(look.regions, header, named[1]))
         self._regions.publish(write_regions(look.regions, header))
+
+    def _tell_first(self, look: Look, header: Header) -> None:
+        """Log once that image and instruction are there and answered."""
+        text, age = look.query.instruction.text, self.age(header)
+        if self._answered or not text:
+            return
+        self._answered = True
+        late = (f'{age * 1e3:.0f} ms after the image was taken' if 0 <= age < MAX_LATENCY
+                else 'of an image whose stamp is not of this clock (use_sim_time?)')
+        self.get_logger().info(f'first answer: regions {len(look.regions)}, for {text[:80]!r}, {late}')
 
     # ---- the service
 

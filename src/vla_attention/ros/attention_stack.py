@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 
 from vla_attention.ros import attention_node, focus_node, instruction_node, moments_node, overlay_node
-from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.perception_node import PerceptionNode
+from vla_attention.ros.running import run
 from vla_attention.ros.topics import Topics
 
 # seconds after which a thread that computes in Python lets another one go on (5 ms as Python comes): what is

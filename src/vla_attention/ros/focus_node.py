@@ -26,7 +26,8 @@ from vla_attention.ros.frames import FrameError, Frames, moved
 from vla_attention.ros.image_node import IMAGE_TRANSPORT
 from vla_attention.ros.messages import ImageError, read_array, read_depth, read_rgb, write_image
 from vla_attention.ros.parameters import Setting
-from vla_attention.ros.perception_node import PerceptionNode, RefusedError, run
+from vla_attention.ros.perception_node import PerceptionNode, RefusedError
+from vla_attention.ros.running import run
 from vla_attention.ros.stamps import StampMatcher
 from vla_attention.ros.topics import Input
 
@@ -99,6 +100,10 @@ class FocusNode(PerceptionNode):
         """Forget what was taken, and take from RViz what it shows."""
         self._taken.clear()
         self._take_markers_away()
+
+    def on_demand(self) -> Sequence[str]:
+        """Return what is taken while somebody takes anything."""
+        return 'focus/regions', *OUTLINES, 'depth', 'camera_info', self._colour_stream.topic
 
     def _take(self) -> None:
         self._axes.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-MOST = 500          # characters of a text; others' words go in here, and all of it is sent once a second
+MOST = 500          # characters of a text; others' words go in here, and all of it is sent each second
 RECENT = 10.0       # seconds that a problem stays in the status after it happened last
+LATER = 1e-3        # seconds that a timeout is looked at after it, so that it is over by then
 MAX_LATENCY = 60.0  # seconds; beyond this the stamp is not of this clock (a bag without use_sim_time)
 
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR,
@@ -39,6 +41,11 @@ class Source:
             return STALE, f'no {self.name} for {now - self.last:.0f} s'
         return None
 
+    def due(self) -> float:
+        """Return when it is missed, or was, unless something comes (monotonic seconds)."""
+        since = self.since if self.last is None else self.last
+        return math.inf if self.timeout is None else since + self.timeout() + LATER
+
 
 class Health:
     """Counters, latencies, sources and problems of one node; any thread may report.
@@ -61,17 +68,20 @@ class Health:
         self._standing: dict[str, tuple[bytes, str]] = {}
         self._last_problem: float | None = None
         self.latency_limit: Callable[[], float] = lambda: 0.0   # seconds at p95; 0: none
+        self.changed: Callable[[], None] = lambda: None     # called where the gist may be another now
 
     def expect(self, key: str, name: str, *, timeout: Callable[[], float] | None, missing: str) -> None:
         """Say when the source ``key`` is missing, from now on; see :class:`Source`."""
         with self._lock:
             self._sources[key] = Source(name, timeout, missing)
+        self.changed()
 
     def no_longer_expect(self, *keys: str) -> None:
         """Forget these sources, or all where none is named (the node is not active)."""
         with self._lock:
             for key in keys or tuple(self._sources):
                 self._sources.pop(key, None)
+        self.changed()
 
     def forget(self) -> None:
         """Forget what was told of a configuration that is gone; why the next one failed stays."""
@@ -79,12 +89,17 @@ class Health:
             self.hardware_id = ''
             self._facts = {key: value for key, value in self._facts.items() if key == 'last problem'}
             self._standing = {key: value for key, value in self._standing.items() if key == 'transition'}
+        self.changed()
 
     def came(self, key: str) -> None:
         """Note that the source has sent something."""
         with self._lock:
-            if key in self._sources:
-                self._sources[key].last = time.monotonic()
+            source, now = self._sources.get(key), time.monotonic()
+            if source is None:
+                return
+            missed, source.last = source.complaint(now) is not None, now
+        if missed:
+            self.changed()
 
     def missing(self, key: str) -> str:
         """Return what there is to say of the source where it is missing, else ''."""
@@ -122,34 +137,50 @@ class Health:
         """Note a problem that just happened; it leaves the status 10 s after it happened last."""
         text = _shown(text)
         with self._lock:
-            self._problems[key] = (time.monotonic(), level, text)
+            now = time.monotonic()
+            known = self._problems.get(key, ())[1:] == (level, text)
+            self._problems[key] = (now, level, text)
             self._counts['problems'] += 1
             self._facts['last problem'] = text
-            self._last_problem = time.monotonic()
+            self._last_problem = now
+        if not known:
+            self.changed()
 
     def standing(self, key: str, text: str, level: bytes = WARN) -> str:
         """Set a problem that lasts until it is set to ''; return what stood there before."""
         text = _shown(text)
         with self._lock:
-            _, before = self._standing.get(key, (level, ''))
+            before = self._standing.get(key, (level, ''))
             if text:
                 self._standing[key] = (level, text)
             else:
                 self._standing.pop(key, None)
-        return before
+        if before != (level, text):
+            self.changed()
+        return before[1]
+
+    def gist(self) -> object:
+        """Return something that is another one where the status complains of something else now.
+
+        Figures that change all the time (for how long nothing has come) make no other one.
+        """
+        with self._lock:
+            complaints = self._complaints(time.monotonic())
+        return self.state, {(level, what) for level, _, what in complaints}
+
+    def next_change(self) -> float:
+        """Return when time alone will change the gist (monotonic seconds); infinity: never."""
+        now = time.monotonic()
+        with self._lock:
+            times = [source.due() for source in self._sources.values()]
+            times += [when + RECENT for when, _, _ in self._problems.values()]
+        return min((each for each in times if each > now), default=math.inf)
 
     def status(self) -> DiagnosticStatus:
         """Return the status now."""
         now = time.monotonic()
         with self._lock:
-            complaints = [complaint for source in self._sources.values()
-                          if (complaint := source.complaint(now)) is not None]
-            complaints += self._standing.values()
-            self._problems = {key: problem for key, problem in self._problems.items()
-                              if now - problem[0] < RECENT}
-            complaints += [(level, text) for _, level, text in self._problems.values()]
-            if self.state == 'active' and (late := self._late(now)):
-                complaints.append((WARN, late))
+            complaints = self._complaints(now)
             values = dict(self._facts)
             if self._last_problem is not None:
                 values['since the last problem (s)'] = f'{now - self._last_problem:.0f}'
@@ -162,9 +193,21 @@ class Health:
         complaints.sort(key=lambda complaint: -rank[complaint[0]])
         return DiagnosticStatus(
             level=complaints[0][0] if complaints else OK, name=self._name, hardware_id=self.hardware_id,
-            message='; '.join(text for _, text in complaints) or (
+            message='; '.join(text for _, text, _ in complaints) or (
                 'working' if self.state == 'active' else f'{self.state}: not at work'),
             values=[KeyValue(key=key, value=value) for key, value in values.items()])
+
+    def _complaints(self, now: float) -> list[tuple[bytes, str, str]]:
+        """Return the level and the text of what is wrong, and that text without figures that change."""
+        self._problems = {key: problem for key, problem in self._problems.items()
+                          if now - problem[0] < RECENT}
+        found = [(*complaint, f'no {source.name}') for source in self._sources.values()
+                 if (complaint := source.complaint(now)) is not None]
+        found += [(level, text, text) for level, text in self._standing.values()]
+        found += [(level, text, text) for _, level, text in self._problems.values()]
+        if self.state == 'active' and (late := self._late(now)):
+            found.append((WARN, late, 'late'))
+        return found
 
     def _recent(self, now: float) -> list[float]:
         """Return the latencies of the last 10 s that are of this clock, in order, in seconds."""

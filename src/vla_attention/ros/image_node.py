@@ -72,17 +72,20 @@ class ImageNode(PerceptionNode):
         self._image_input: Input | None = None
         self.take_images()
 
+    def image_topic(self) -> str:
+        """Return the topic that images are taken from, as it is before remapping."""
+        return 'image/compressed' if self.parameters['image_transport'] == 'compressed' else 'image'
+
     def take_images(self) -> None:
         """Subscribe to images, where that is not done yet; until deactivate or :meth:`leave_images`."""
         if self._image_input is not None:
             return
-        compressed = self.parameters['image_transport'] == 'compressed'
-        topic = 'image/compressed' if compressed else 'image'
+        topic = self.image_topic()
         self._image_topic = self.resolve_topic_name(topic)
         self.health.expect('image', f'image on {self._image_topic}',
                            timeout=lambda: self.parameters['image_timeout'],
                            missing=f'no image on {self._image_topic} yet: is the camera on, is it remapped?')
-        self._image_input = self.subscribe(CompressedImage if compressed else Image, topic, self._take,
+        self._image_input = self.subscribe(Image if topic == 'image' else CompressedImage, topic, self._take,
                                            qos.stream())
 
     def leave_images(self) -> None:

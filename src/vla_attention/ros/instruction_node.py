@@ -23,7 +23,8 @@ from vla_attention.ros.health import fingerprint
 from vla_attention.ros.kept_instruction import KeptError, KeptInstruction
 from vla_attention.ros.messages import write_floats, write_image
 from vla_attention.ros.parameters import READ_ONLY, Setting
-from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.perception_node import PerceptionNode
+from vla_attention.ros.running import run
 
 WAITING = 8     # instructions that may wait; of a flood the last ones are read
 PROVEN = 20.0   # seconds after which a crash is not put down to the instruction that was taken up
@@ -119,7 +120,9 @@ class InstructionNode(PerceptionNode):
         return text
 
     def _keep(self, instruction: Instruction) -> None:
-        if not self._is_initial(instruction):
+        if not instruction.heads:   # made by hand: its text would not bring it back, attention_node will
+            self._kept.forget()
+        elif not self._is_initial(instruction):
             with self._complaining_of_disk():
                 self._kept.keep(instruction.text)
 
@@ -134,15 +137,16 @@ class InstructionNode(PerceptionNode):
         if self._told_anything:
             return
         try:
-            text = str(json.loads(message.data)['text'])
-        except (ValueError, KeyError, TypeError) as error:
+            instruction = Instruction.from_dict(json.loads(message.data))
+        except ValueError as error:
             topic = self.resolve_topic_name('attention/instruction')
-            self.complain('attention', f'{topic}: data is no parse of an instruction ({error!r}): '
+            self.complain('attention', f'{topic}: data is no parse of an instruction ({error}): '
                           f'{message.data[:60]!r}')
             return
-        if text and (self._current is None or text != self._current.text):
-            self.get_logger().info(f'taking up again what attention_node works with: {text[:80]!r}')
-            self._reader.put(String(data=text))
+        if instruction != self._current and (instruction.text or instruction.steps):
+            self.get_logger().info(
+                f'taking up again what attention_node works with: {instruction.text[:80]!r}')
+            self._reader.put(instruction)
 
     def _take(self, message: String) -> None:
         self._told_anything = True
@@ -150,7 +154,10 @@ class InstructionNode(PerceptionNode):
         if self._reader.put(message):
             self.health.count('replaced')
 
-    def _read(self, message: String) -> None:
+    def _read(self, message: String | Instruction) -> None:
+        if isinstance(message, Instruction):
+            self._work_with(self._with_heads(message))
+            return
         refusal = self._refusal(message.data)
         if refusal:
             self.health.count('refused')
@@ -160,6 +167,19 @@ class InstructionNode(PerceptionNode):
         begin = time.perf_counter()
         instruction = self._parser.parse(message.data)
         self.health.done(time.perf_counter() - begin)
+        self._work_with(instruction)
+
+    def _with_heads(self, instruction: Instruction) -> Instruction:
+        """Return what the parser makes of its text where that is the same, with heads, else it as it is.
+
+        Somebody may have made the parse by hand: attention_node goes on with that one.
+        """
+        if self._refusal(instruction.text):
+            return instruction
+        parsed = self._parser.parse(instruction.text)
+        return parsed if parsed == instruction else instruction
+
+    def _work_with(self, instruction: Instruction) -> None:
         self._note(instruction)
         self._current = instruction
         self._keep(instruction)

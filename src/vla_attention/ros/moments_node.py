@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from vla_attention.ros.health import fingerprint
 from vla_attention.ros.image_node import ImageNode
 from vla_attention.ros.messages import ImageError, read_array, seconds, write_floats
 from vla_attention.ros.parameters import CONFIGURE, Setting
-from vla_attention.ros.perception_node import run
+from vla_attention.ros.running import run
 from vla_attention.ros.topics import Input
 from vla_attention.ros.worker import BACKGROUND
 
@@ -83,6 +84,11 @@ class MomentsNode(ImageNode):
             self.take_images()
         elif self.state == 'active':
             self.leave_images()
+
+    def on_demand(self) -> Sequence[str]:
+        """Return what is taken while somebody wants the answer."""
+        attention = [f'attention/{role}' for role in ROLES] if self.parameters['use_attention'] else []
+        return [self.image_topic(), *attention]
 
     def take_images(self) -> None:
         """Take images and the attention on target and destination, where somebody wants the answer."""

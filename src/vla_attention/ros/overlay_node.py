@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from sensor_msgs.msg import CompressedImage, Image
@@ -14,7 +15,8 @@ from vla_attention.ros import image_node, qos
 from vla_attention.ros.detections import read_regions
 from vla_attention.ros.messages import ImageError, read_array, read_rgb, seconds, write_image, write_jpeg
 from vla_attention.ros.parameters import Setting
-from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.perception_node import PerceptionNode
+from vla_attention.ros.running import run
 from vla_attention.ros.topics import Input
 from vla_attention.timing import JUMP
 from vla_attention.view.overlay import draw_overlay
@@ -23,6 +25,7 @@ LEAST_WAIT = 0.5    # seconds that an image waits at least for what belongs to i
 MOST_WAIT = 5.0     # and at most, where results are that late
 EVENLY = 0.75       # of 1 / max_rate: stamps of a camera are not quite even
 PHASE_AGE = 2.0     # seconds after which a phase is no longer shown
+RESULTS = ('attention/target', 'focus/labels', 'focus/regions', 'moments/phase', 'moments/importance')
 
 SETTINGS = (
     *image_node.SETTINGS,
@@ -76,20 +79,26 @@ class OverlayNode(PerceptionNode):
             self._forget_parts()
             self.health.no_longer_expect()
 
+    def on_demand(self) -> Sequence[str]:
+        """Return what is taken while somebody looks."""
+        return self._image_topic(), *RESULTS
+
+    def _image_topic(self) -> str:
+        return 'image/compressed' if self.parameters['image_transport'] == 'compressed' else 'image'
+
     def _forget_parts(self) -> None:
         with self._callback_lock:   # in a stack one may be on its way in another node's thread
             self._parts.clear()
 
     def _open(self) -> None:
-        compressed = self.parameters['image_transport'] == 'compressed'
-        image = 'image/compressed' if compressed else 'image'
+        image = self._image_topic()
         for topic in (image, 'focus/regions'):
             name = self.resolve_topic_name(topic)
             self.health.expect(topic.split('/')[0], f'message on {name}',
                                timeout=lambda: self.parameters['image_timeout'],
                                missing=f'nothing on {name} yet')
         self._stream = [
-            self.subscribe(CompressedImage if compressed else Image, image, self._part('image'),
+            self.subscribe(Image if image == 'image' else CompressedImage, image, self._part('image'),
                            qos.stream()),
             self.subscribe(Image, 'attention/target', self._part('attention'), qos.result()),
             self.subscribe(Image, 'focus/labels', self._part('labels'), qos.result()),

@@ -98,18 +98,32 @@ class Parameters:
         names = [name for name in given
                  if name not in self._settings and not self._node.has_parameter(name)
                  and name not in also_known and not name.startswith('qos_overrides.')]
-        hints = {name: difflib.get_close_matches(name, self._settings, 1) for name in names}
-        return [f'{name} is no parameter of this node and is ignored'
-                + (f'; {hints[name][0]} is meant?' if hints[name] else '') for name in names]
+        return [self._unknown(name, ' and is ignored') for name in names]
+
+    def misfit(self, changes: Sequence[Parameter]) -> str:
+        """Return which of the changes is of no parameter, or of a type that it does not have, or ''.
+
+        rclpy refuses them too, with a reason that names no parameter.
+        """
+        for change in changes:
+            if not self._node.has_parameter(change.name):
+                return self._unknown(change.name)
+            descriptor = self._node.describe_parameter(change.name)
+            if not descriptor.dynamic_typing and descriptor.type != change.type_.value:
+                setting = self._settings.get(change.name)
+                return (f'{change.name} is {change.value!r}, of type {change.type_.name}; it must be of type '
+                        f'{Parameter.Type(descriptor.type).name}{_decimal_point(setting)}')
+        return ''
+
+    def _unknown(self, name: str, so: str = '') -> str:
+        close = difflib.get_close_matches(name, self._settings, 1)
+        return f'{name} is no parameter of this node{so}' + (f'; {close[0]} is meant?' if close else '')
 
     def _declare(self, setting: Setting) -> None:
         try:
             value = self._node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
         except InvalidParameterTypeException as error:
-            # rclpy's text names the parameter and both types; a whole number for a double is the usual slip
-            double = isinstance(setting.default, float)
-            hint = f' (write it with a decimal point, as {setting.default!r})' if double else ''
-            raise ParameterError(f'{error}{hint}') from error
+            raise ParameterError(f'{error}{_decimal_point(setting)}') from error    # it names name and types
         except InvalidParameterValueException as error:
             raise ParameterError(str(error)) from error
         refusal = setting.refusal(value)
@@ -129,3 +143,10 @@ class Parameters:
             if reason:
                 return SetParametersResult(successful=False, reason=reason)
         return SetParametersResult(successful=True)
+
+
+def _decimal_point(setting: Setting | None) -> str:
+    """Return what to do where a whole number was given for a double, the usual slip."""
+    if setting is None or not isinstance(setting.default, float):
+        return ''
+    return f' (write it with a decimal point, as {setting.default!r})'

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
-from rclpy.signals import uninstall_signal_handlers
 from std_msgs.msg import Header
 
 from vla_attention.ros import health, qos
-from vla_attention.ros.executor import PatientExecutor
+from vla_attention.ros.diagnostics import Diagnostics
 from vla_attention.ros.health import Health
-from vla_attention.ros.memory import keep_image_memory, leftovers
-from vla_attention.ros.parameters import READ_ONLY, ParameterError, Parameters, Setting
+from vla_attention.ros.memory import leftovers
+from vla_attention.ros.parameters import READ_ONLY, Parameters, Setting
 from vla_attention.ros.signals import guard
 from vla_attention.ros.topics import Input, Output, Topics
 from vla_attention.ros.worker import NewestWorker
@@ -73,8 +67,8 @@ class PerceptionNode(LifecycleNode):
         :raises ParameterError: a parameter that the node was started with is refused.
         """
         super().__init__(name, **node_options)
-        self.state = 'unconfigured'
         self.health = Health(self.get_fully_qualified_name().lstrip('/'))
+        self.state = 'unconfigured'
         self._topics = topics if topics is not None else Topics()
         self._inputs: list[Input] = []
         self._outputs: list[Output] = []
@@ -84,16 +78,23 @@ class PerceptionNode(LifecycleNode):
         self._missed: set[str] = set()
         self.parameters = Parameters(self, (*SETTINGS, *settings),
                                      configurable=lambda: self.state == 'unconfigured')
-        # absolute by convention: one /diagnostics for the whole robot
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.result())
         for service in self.services:
             if service.srv_type is ChangeState:
                 service.callback = self._answering(service.callback)
         for text in self.parameters.unknown(also_known):
             self.complain('parameters', text)
-        # a clock that always runs: diagnostics matter most where /clock is missing
-        self._tick_timer = self.create_timer(1.0, self._tick, callback_group=ReentrantCallbackGroup(),
-                                             clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._diagnostics = Diagnostics(self, self.health, self._tick)
+
+    @property
+    def state(self) -> str:
+        """Of the lifecycle: unconfigured, inactive, active or finalized."""
+        return self.health.state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self.health.state = state
+        self.health.fact('state', state)
+        self.health.changed()
 
     # ---- what a node fills in
 
@@ -111,6 +112,14 @@ class PerceptionNode(LifecycleNode):
 
     def tick(self) -> None:
         """Do what is to be done once a second (in wall time)."""
+
+    def on_demand(self) -> Sequence[str]:
+        """Return the topics that are taken only while somebody takes what comes of them."""
+        return ()
+
+    def described(self) -> str:
+        """Return what else there is to say of a node that has just been activated, like its backend."""
+        return ''
 
     # ---- what a node uses
 
@@ -229,6 +238,7 @@ class PerceptionNode(LifecycleNode):
             self._stop()
             return TransitionCallbackReturn.FAILURE
         self.health.standing('transition', '')
+        self._tell_active()
         return super().on_activate(state)
 
     def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
@@ -258,6 +268,18 @@ class PerceptionNode(LifecycleNode):
             self._stop()
         if self.state == 'inactive':
             self._release()
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """See rclpy; a refusal names the parameter that it is for."""
+        misfit = self.parameters.misfit(parameter_list)
+        if misfit:
+            return SetParametersResult(successful=False, reason=misfit)
+        return super().set_parameters_atomically(parameter_list)
+
+    def destroy_node(self) -> None:
+        """See rclpy."""
+        self._diagnostics.close()
+        super().destroy_node()
 
     def _answering(self, change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         """Let the service refuse what the state does not have: rclpy raises, and who asked waits for ever."""
@@ -307,13 +329,8 @@ class PerceptionNode(LifecycleNode):
         except Exception as error:      # diagnostics matter most where something fails
             self.failed(error)
         self._tell_stuck()
-        self.health.state = self.state
-        self.health.fact('state', self.state)
         self._tell_missed()
         self._tell_unheard()
-        array = DiagnosticArray(status=[self.health.status()])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
         leftovers.give_back()
 
     def _tell_stuck(self) -> None:
@@ -321,6 +338,15 @@ class PerceptionNode(LifecycleNode):
         stuck = f'work on one message has gone on for {seconds:.0f} s: is the backend stuck?'
         level = health.ERROR if seconds > STUCK else health.WARN
         self.trouble('stuck', stuck if seconds > SLOW else '', level=level)
+
+    def _tell_active(self) -> None:
+        now = [self.resolve_topic_name(entry.topic) for entry in self._inputs]
+        on_demand = [self.resolve_topic_name(topic) for topic in self.on_demand()]
+        later = [name for name in on_demand if name not in now]
+        parts = [f'takes {", ".join(now)}' if now else '',
+                 f'takes {", ".join(later)} while anybody takes what it gives' if later else '',
+                 f'gives {", ".join(output.name for output in self._outputs)}', self.described()]
+        self.get_logger().info(f'active: {"; ".join(filter(None, parts))}')
 
     def _tell_missed(self) -> None:
         """Log what is missing when that begins, and when it ends: not everybody looks at diagnostics."""
@@ -338,60 +364,3 @@ class PerceptionNode(LifecycleNode):
         text = (f'others publish {", ".join(unheard)} too, but nodes of one process hear each other alone: '
                 'start with composed:=false') if unheard else ''
         self.trouble('unheard', text)
-
-
-def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None) -> int:
-    """Run nodes in one executor until Ctrl-C, SIGTERM or shutdown; what ``main`` of every node is.
-
-    To be called from the main thread, at the end of a process: signals are not heeded any more afterwards.
-
-    :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
-    """
-    nodes: list[PerceptionNode] = []
-    keep_image_memory()
-    guard.install()
-    try:
-        with guard.interruptible():
-            rclpy.init(args=arguments)
-    except KeyboardInterrupt:
-        return 0
-    except Exception as error:  # rclpy has no type in common for arguments and parameter files it cannot read
-        print(f'refused: {error}', file=sys.stderr)
-        return 2
-    try:
-        executor = PatientExecutor()
-        with guard.interruptible():
-            for make_node in make:
-                nodes.append(make_node())
-                executor.add_node(nodes[-1])
-            for node in nodes:
-                node.start()
-        _spin(executor, nodes)
-    except ParameterError as error:
-        print(f'refused: {error}', file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception:
-        if rclpy.ok():  # what fails because a signal came while nodes were starting is no failure
-            raise
-    finally:
-        for node in nodes:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
-        uninstall_signal_handlers()
-        guard.ignore()
-        gc.freeze()  # Python's last collections over all that torch made take most of a second otherwise
-    return 0
-
-
-def _spin(executor: PatientExecutor, nodes: Sequence[PerceptionNode]) -> None:
-    while rclpy.ok():
-        try:
-            executor.spin()
-        except ExternalShutdownException:
-            return
-        except Exception as error:
-            # rclpy lets errors of its own callbacks out; a robot's eyes must not close over that
-            nodes[0].failed(error)

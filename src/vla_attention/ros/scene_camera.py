@@ -15,7 +15,8 @@ from vla_attention.ros import qos
 from vla_attention.ros.camera_sources import BUILT_IN, CameraFrame, FrameStream, open_source
 from vla_attention.ros.messages import write_image, write_jpeg
 from vla_attention.ros.parameters import CONFIGURE, Setting
-from vla_attention.ros.perception_node import PerceptionNode, run
+from vla_attention.ros.perception_node import PerceptionNode
+from vla_attention.ros.running import run
 
 STANDING = 3.0  # seconds without a picture, at least, after which the clock is said to stand still
 RETRY = 1.0     # seconds until a source that cannot be opened again is tried once more
@@ -74,6 +75,10 @@ class SceneCamera(PerceptionNode):
         self.subscribe(String, 'instruction/parsed', self._hear, qos.latched())
         self._since = self._played = time.monotonic()
         self._timer = self.create_timer(1 / self.parameters['rate'], self._play)
+
+    def described(self) -> str:
+        """Return what it plays, and how fast."""
+        return f'source {self.parameters["source"]}, {self.parameters["rate"]:g} Hz'
 
     def deactivate(self) -> None:
         """Stop playing."""

@@ -167,8 +167,8 @@ class Output:
             message_type, topic, profile,
             event_callbacks=PublisherEventCallbacks(incompatible_qos=incompatible),
             qos_overriding_options=qos.overridable())
-        self._name = node.resolve_topic_name(topic)
-        self._topics.add_output(self._name)
+        self.name = node.resolve_topic_name(topic)
+        self._topics.add_output(self.name)
         self.enabled = False
 
     @property
@@ -179,18 +179,18 @@ class Output:
     @property
     def listeners(self) -> int:
         """How many take the topic, in this process and outside."""
-        return self._publisher.get_subscription_count() + self._topics.listeners(self._name)
+        return self._publisher.get_subscription_count() + self._topics.listeners(self.name)
 
     def publish(self, message: Any) -> None:
         """Publish, where the node is active."""
         if not self.enabled:
             return
-        self._topics.hand_over(self._name, message, keep=self._keep)
+        self._topics.hand_over(self.name, message, keep=self._keep)
         if self._keep or self._publisher.get_subscription_count() > 0:
             self._publisher.publish(message)
 
     def close(self) -> None:
         """Take the topic off the graph."""
         self.enabled = False
-        self._topics.remove_output(self._name)
+        self._topics.remove_output(self.name)
         self._node.destroy_publisher(self._publisher)
