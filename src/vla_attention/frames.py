@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -72,6 +73,8 @@ class VideoFrames:
             raise FrameError(f'{path} does not say how many frames per second it has: give --fps')
 
     def _open(self) -> cv2.VideoCapture:
+        # FFmpeg's own words, a line for each look at what is no video, are no use beside ours
+        os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
         capture = cv2.VideoCapture(str(self.path))
         if not capture.isOpened():
             raise FrameError(f'{self.path} is no video that OpenCV can read')

@@ -223,10 +223,25 @@ def test_depth_that_is_none_is_said(tmp_path):
 ])
 def test_bad_input_is_status_2_and_one_line(capsys, monkeypatch, tmp_path, arguments, says):
     monkeypatch.chdir(tmp_path)
+    cv2.imwrite('a.jpg', np.zeros((48, 64, 3), np.uint8))
     status, lines, err = run(capsys, *arguments)
     assert status == 2
     assert not lines
     assert says in err and err.count('\n') == 1
+
+
+@pytest.mark.parametrize(('arguments', 'says'), [
+    ([], 'vla-attention: the following arguments are required: COMMAND'),
+    (['parse'], 'vla-attention parse: one of the arguments TEXT --lines is required'),
+    (['ground', 'a.jpg', 'b', '--intrinsics', '6', '6'], 'argument --intrinsics: expected 4 arguments'),
+    (['ground', 'a.jpg', 'b', '--speed'], 'vla-attention: unrecognized arguments: --speed'),
+    (['bench', 'language', '--speed'], 'vla-attention bench language: unrecognized arguments: --speed'),
+])
+def test_a_line_that_cannot_be_taken_apart_is_status_2_and_one_line(capsys, arguments, says):
+    with pytest.raises(SystemExit, match='2'):
+        main(arguments)
+    err = capsys.readouterr().err
+    assert says in err and '--help' in err and err.count('\n') == 1
 
 
 def test_watch_draws_what_it_saw_and_takes_no_instruction_for_none(capsys, tmp_path):
@@ -260,6 +275,13 @@ def test_a_file_that_is_no_image(capsys, tmp_path, content):
     status, _, err = run(capsys, 'ground', file, 'pick up the cup')
     assert status == 2
     assert 'photo.jpg' in err
+
+
+def test_what_is_no_video_is_told_in_one_line(tmp_path):
+    (tmp_path / 'notes.png').write_text('no picture')
+    ended = subprocess.run([sys.executable, '-m', 'vla_attention.cli', 'watch', tmp_path / 'notes.png'],
+                           capture_output=True, text=True)     # FFmpeg writes past Python, and is set up once
+    assert (ended.returncode, ended.stderr.count('\n')) == (2, 1) and 'notes.png' in ended.stderr
 
 
 def test_a_bad_line_of_jsonl_is_named(capsys, tmp_path):
@@ -336,6 +358,18 @@ def test_benchmarks_may_have_an_option_of_the_same_name(capsys, two, tmp_path, o
     assert (rows['a']['count'], rows['b']['count']) == counts
     assert (rows['a']['only'], rows['b']['only_here']) == ('x' if '--only' in options else '', '')
     assert json.loads((tmp_path / 'plain.json').read_text())['rows'] == [{'bare': True}]
+
+
+def test_without_a_name_every_benchmark_is_run(capsys, monkeypatch, two, tmp_path):
+    monkeypatch.setattr(bench, 'BENCHMARKS', tmp_path)
+    for name in ('plain.py', 'a.py', '_shared.py'):
+        (tmp_path / name).touch()
+    assert main(['bench', '--out', str(tmp_path)]) == 0
+    assert {file.stem for file in tmp_path.glob('*.json')} == {'a', 'plain'}
+    for file in tmp_path.glob('*.py'):
+        file.unlink()
+    assert main(['bench']) == 2     # as it is installed
+    assert 'source checkout' in capsys.readouterr().err
 
 
 def test_an_option_that_no_benchmark_knows_is_an_error(capsys, two, tmp_path):

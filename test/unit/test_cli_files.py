@@ -53,6 +53,17 @@ def here(monkeypatch, tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def no_good(monkeypatch, here):
+    """Add what cannot be worked with, and let no model load."""
+    for name in ('ground', 'watch'):
+        monkeypatch.setattr(f'vla_attention.cli.{name}.make_pipeline', None)
+    write_image(here / 'tiny' / '0.png', IMAGE[:20, :20])
+    (here / 'broken').mkdir()
+    (here / 'broken' / '0.png').write_text('no picture')
+    np.save(here / 'half.npy', np.ones((48, 64), np.float32))
+
+
 def run(capsys, *arguments):
     """Run the command; return its status, stdout, and the last line of stderr without the command's name."""
     try:
@@ -61,7 +72,7 @@ def run(capsys, *arguments):
         status = ended.code
     out, err = capsys.readouterr()
     last = err.splitlines()[-1] if err else ''
-    return status, out, last.partition(': ')[2].removeprefix('error: argument ')
+    return status, out, last.partition(': ')[2].removeprefix('error: ').removeprefix('argument ')
 
 
 @pytest.mark.parametrize(('arguments', 'begins'), [
@@ -85,13 +96,20 @@ def run(capsys, *arguments):
      '--intrinsics: the focal length fx is 0.0'),
     (['ground', 'image.png', 'cup', '--depth', 'missing.npy', '--intrinsics', 615, 615, 320, 240],
      'missing.npy: no such file or directory'),
+    (['ground', 'file', 'cup'], 'file is not an image'),
+    (['ground', 'tiny/0.png', 'cup'], 'tiny/0.png: image must be at least 32 pixels'),
+    (['ground', 'image.png', 'cup', '--depth', 'half.npy', '--intrinsics', 615, 615, 320, 240],
+     'half.npy: depth is 64x48 and the image 128x96'),
+    (['watch', 'missing.mp4', '--instruction', 'cup'], 'missing.mp4 does not exist'),
+    (['watch', 'broken', '--instruction', 'cup'], 'broken/0.png is no image'),
+    (['watch', 'tiny', '--instruction', 'cup'], 'tiny: image must be at least 32 pixels'),
     (['watch', ''], 'VIDEO_OR_FOLDER: is empty'),
     (['watch', 'frames', '--out', ''], '--out: is empty'),
     (['bench', 'language', '--out', ''], '--out: is empty'),
     (['bag', '', 'out.mcap'], 'IN: is empty'),
     (['fetch-weights', 'owlv2', '--out', ''], '--out: is empty'),
 ])
-def test_what_is_no_good_is_named_first(capsys, columns, here, arguments, begins):
+def test_what_is_no_good_is_named_first(capsys, no_good, here, arguments, begins):
     before = sorted(here.rglob('*'))
     status, out, said = run(capsys, *arguments)
     assert (status, out) == (2, '')

@@ -23,7 +23,7 @@ def test_help_is_shown_whatever_the_output_can_hold(monkeypatch, name, encoding)
     assert ended.value.code == 0
     sys.stdout.flush()
     shown = written.getvalue().decode(encoding)
-    assert shown.startswith('usage: vla-attention') and ('examples:' in shown) == bool(name)
+    assert shown.startswith('usage: vla-attention') and 'examples:' in shown
     if name == ['parse']:
         assert ('빨간 컵을' in shown) == (encoding != 'ascii')
         assert ('\\ube68' in shown) == (encoding == 'ascii')

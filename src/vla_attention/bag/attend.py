@@ -106,6 +106,9 @@ def attend_bag(task: Task, make_pipeline: Callable[[], Pipeline],
         if task.merge and not reader.is_ros2:
             raise BagError(f'{task.source} is a bag of ROS 1, whose messages cannot be merged')
         reader.check_fields(_to_be_read(task, topics))
+        taken = sorted(set(_outputs(task).values()) & set(reader.types())) if task.merge else []
+        if taken:
+            raise BagError(f'{task.source} has {", ".join(taken)} already: give another --prefix')
         with BagWriter(task.target, task.made_with()) as writer:
             return _Run(task, make_pipeline(), reader, topics, writer, progress).summary()
 
@@ -113,6 +116,13 @@ def attend_bag(task: Task, make_pipeline: Callable[[], Pipeline],
 def _to_be_read(task: Task, topics: Topics) -> set[str]:
     instruction = '' if task.instruction else topics.instruction
     return {each for each in (topics.image, topics.depth, topics.camera_info, instruction) if each}
+
+
+def _outputs(task: Task) -> dict[str, str]:
+    """Return {what is written: the topic that it gets}."""
+    return {name: f'{task.prefix}/{name}' for name in (
+        'instruction/parsed', 'attention/target', 'attention/destination', 'attention/avoid',
+        'focus/regions', 'focus/regions_3d', 'overlay/compressed')}
 
 
 @dataclass(frozen=True)
@@ -130,12 +140,7 @@ class _Run:
                  progress: Callable[[int], None]) -> None:
         self._task, self._pipeline, self._reader, self._topics = task, pipeline, reader, topics
         self._writer, self._progress = writer, progress
-        self._outputs = {name: f'{task.prefix}/{name}' for name in (
-            'instruction/parsed', 'attention/target', 'attention/destination', 'attention/avoid',
-            'focus/regions', 'focus/regions_3d', 'overlay/compressed')}
-        taken = sorted(set(self._outputs.values()) & set(reader.types())) if task.merge else []
-        if taken:
-            raise BagError(f'{task.source} has {", ".join(taken)} already: give another --prefix')
+        self._outputs = _outputs(task)
         self._query = pipeline.instruct(task.instruction or Instruction(''))
         self._told: Instruction | None = None
         self._tracker = Tracker()

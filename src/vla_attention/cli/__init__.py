@@ -15,9 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vla_attention.cli import bag, bench, fetch_weights, ground, parse, serve, watch
-from vla_attention.cli.common import UsageError, told
+from vla_attention.cli.common import Parser, UsageError, told
 
 COMMANDS = (parse, ground, watch, bag, bench, serve, fetch_weights)
+EXAMPLES = """examples:
+  vla-attention parse "빨간 컵을 집어서 파란 접시 위에 놓아줘"
+  vla-attention ground table.jpg "pick up the red mug" --out out/
+  vla-attention watch episode.mp4 --out out/
+  vla-attention ground --help       # each command has more
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,8 +69,8 @@ def _prepare_streams() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='vla-attention', description='Tell the arm where to look.',
+    parser = Parser(
+        prog='vla-attention', description='Tell the arm where to look.', epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--verbose', action='store_true', help='log what is loaded and done, to stderr')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')

@@ -75,22 +75,23 @@ def run(options: argparse.Namespace) -> None:
         options.instruction.encode()
     except UnicodeEncodeError as error:     # bytes of the command line that are not UTF-8
         raise UsageError(f'--instruction is no text: {options.instruction!r}') from error
+    pairs = _targets(options.sources, options.target)
     from vla_attention.bag.many import orderly_end
     with orderly_end():
-        failed = _attend(options)
+        failed = _attend(options, pairs)
     if failed:
         raise UsageError(f'{len(failed)} of {len(options.sources)} bags failed: '
                          + ', '.join(str(source) for source in failed))
 
 
-def _attend(options: argparse.Namespace) -> list[Path]:
-    """Attend to what is not done; return the bags that failed."""
+def _attend(options: argparse.Namespace, pairs: list[tuple[Path, Path]]) -> list[Path]:
+    """Attend to what is not done of (source, target); return the bags that failed."""
     from vla_attention.bag.attend import Task
     from vla_attention.bag.reader import BagError
     from vla_attention.bag.writer import remove_abandoned
     given = {role: getattr(options, f'{role}_topic') for role in ROLES if getattr(options, f'{role}_topic')}
     tasks, failed = [], []
-    for source, target in _targets(options.sources, options.target):
+    for source, target in pairs:
         remove_abandoned(target)
         task = Task(source, target, options.instruction, given, options.prefix.rstrip('/'), options.merge,
                     not options.no_overlay, options.backend, backend_options(options))

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vla_attention.cli.common import UsageError, add_command, make_folder, path
+from vla_attention.cli.common import Parser, UsageError, add_command, make_folder, path
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / 'benchmarks'
 
 
 def add(commands: Any) -> None:
     """Declare the command and its options."""
-    names = sorted(file.stem for file in BENCHMARKS.glob('[!_]*.py'))
     parser = add_command(commands, 'bench', 'Measure what the package claims (from a source checkout).', """\
   vla-attention bench language grounding
   vla-attention bench speed --seconds 60
@@ -25,9 +24,14 @@ def add(commands: Any) -> None:
 """)
     parser.add_argument('--out', type=path, default=BENCHMARKS / 'results', metavar='DIR',
                         help='where NAME.json goes (default: benchmarks/results)')
-    parser.add_argument('names', nargs='+', metavar='NAME',
-                        help=f'of {", ".join(names) or "none (no source checkout)"}')
+    parser.add_argument('names', nargs='*', metavar='NAME',
+                        help=f'of {", ".join(_names()) or "none (no source checkout)"}; without one all of '
+                             'them, in hours')
     parser.set_defaults(run=run)
+
+
+def _names() -> list[str]:
+    return sorted(file.stem for file in BENCHMARKS.glob('[!_]*.py'))
 
 
 def _load_benchmark(name: str) -> Any:
@@ -40,7 +44,10 @@ def _load_benchmark(name: str) -> Any:
 
 def run(options: argparse.Namespace) -> None:
     """Run the benchmarks, print their tables and write their JSON."""
-    benchmarks = {name: _load_benchmark(name) for name in options.names}
+    names = options.names or _names()
+    if not names:
+        raise UsageError(f'there are no benchmarks in {BENCHMARKS}; they come with the source checkout')
+    benchmarks = {name: _load_benchmark(name) for name in names}
     if '--help-options' in options.rest:
         for name, benchmark in benchmarks.items():
             _parser(name, benchmark).print_help()
@@ -59,8 +66,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _parser(names: str, *benchmarks: Any) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f'vla-attention bench {names}', add_help=False, allow_abbrev=False,
-                                     conflict_handler='resolve')
+    parser = Parser(prog=f'vla-attention bench {names}', add_help=False, allow_abbrev=False,
+                    conflict_handler='resolve')
     for benchmark in benchmarks:
         if hasattr(benchmark, 'add_arguments'):
             benchmark.add_arguments(parser)

@@ -9,13 +9,21 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 
 class UsageError(ValueError):
     """What the user gave cannot be worked with; the message says what and why, in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes a command line apart; what it cannot be taken apart by is told in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell it and end with 2, without the usage in many lines that argparse puts before it."""
+        self.exit(2, f'{self.prog}: {message}; --help tells what there is\n')
 
 
 def path(text: str) -> Path:

@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
     intrinsics = _intrinsics(options)
     if options.out is not None:
         make_folder(options.out, '--out')
+    if options.jsonl is None:
+        _read(questions[0])     # what is wrong with it is told before a model loads
     pipeline = make_pipeline(options)
     failed = 0
     for number, question in enumerate(progress(questions, 'ground', len(questions))):
@@ -123,15 +125,35 @@ def _question(source: Path, number: int, line: str) -> _Question:
                          '{"image": ..., "instruction": ..., "depth": ...}') from error
 
 
+def _read(question: _Question) -> tuple[Any, Any]:
+    """Return the picture, (H, W, 3) uint8 RGB, and its depth, (H, W) float32 metres, or None.
+
+    :raises UsageError: one of them cannot be worked with; the message names the file.
+    :raises OSError: one of them cannot be read.
+    """
+    from vla_attention.vision.image import check_image
+    image = read_image(question.image)
+    try:
+        check_image(image)      # it may be too small to look at
+    except ValueError as error:
+        raise UsageError(f'{question.image}: {error}') from error
+    if question.depth is None:
+        return image, None
+    depth = read_depth(question.depth)
+    if depth.shape != image.shape[:2]:      # also where nothing is in view
+        raise UsageError(f'{question.depth}: depth is {depth.shape[1]}x{depth.shape[0]} and the image '
+                         f'{image.shape[1]}x{image.shape[0]}; they must be registered')
+    return image, depth
+
+
 def _look(pipeline: Any, question: _Question, intrinsics: Any) -> Any:
     from vla_attention.grounding import BackendError
-    image = read_image(question.image)
-    depth = None if question.depth is None else read_depth(question.depth)
+    image, depth = _read(question)
     try:
         look = pipeline.look(image, pipeline.instruct(question.instruction))
     except BackendError as error:   # a pool that does not answer
         raise UsageError(str(error)) from error
-    except ValueError as error:     # too small to look at
+    except ValueError as error:     # what its backend does not take
         raise UsageError(f'{question.image}: {error}') from error
     if depth is None:
         return look

@@ -40,20 +40,34 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError(str(error)) from error
 
 
+def _open(options: argparse.Namespace) -> Any:
+    """Open the frames; what is wrong with them, or with the first, is told before a model loads."""
+    from vla_attention.frames import open_frames
+    from vla_attention.vision.image import check_image
+    frames = open_frames(options.source, options.fps)
+    _, first = next(iter(frames))
+    if options.instruction:
+        try:
+            check_image(first)      # it may be too small to look at
+        except ValueError as error:
+            raise UsageError(f'{options.source}: {error}') from error
+    return frames
+
+
 def _watch(options: argparse.Namespace) -> None:
+    frames = _open(options)
+    if options.out is not None:
+        make_folder(options.out, '--out')
     import cv2
 
-    from vla_attention.frames import FrameError, open_frames
+    from vla_attention.frames import FrameError
     from vla_attention.grounding import BackendError
     from vla_attention.moments import MomentAttention, watch
-    frames = open_frames(options.source, options.fps)
     try:
         attention = (MomentAttention() if options.failure_rate is None
                      else MomentAttention(failure_rate=options.failure_rate))
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if options.out is not None:
-        make_folder(options.out, '--out')
     instruction = options.instruction or None
     pipeline = None if instruction is None else make_pipeline(options)
     moments = []
