@@ -41,6 +41,14 @@ def test_finds_the_cup_in_both_languages(backend, coffee):
     assert np.allclose(maps.maps[0], maps.maps[1])
 
 
+@pytest.mark.parametrize(('known', 'unknown'), [('the object', 'the widget'), ('물건', '뿡뿡이')])
+def test_a_noun_that_nobody_knows_asks_for_any_object_with_less_presence(backend, coffee, known, unknown):
+    maps = backend.attend(coffee, backend.encode([known, unknown]))
+    assert np.allclose(maps.maps[0], maps.maps[1])
+    assert 0 < maps.presence[1] < 0.7 * maps.presence[0]
+    assert maps.boxes[1][0, 4] < 0.7 * maps.boxes[0][0, 4]
+
+
 def test_shapes_and_ranges(backend, coffee):
     phrases = ['the red cup left of the spoon', '가장 큰 접시', 'some widget', 'next to the cup']
     maps = backend.attend(coffee, backend.encode(phrases))

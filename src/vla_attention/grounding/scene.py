@@ -26,7 +26,7 @@ from vla_attention.grounding.proposals import (
 from vla_attention.grounding.reference import is_place_between, references_of
 from vla_attention.grounding.resolve import Resolution, resolve_parts
 from vla_attention.grounding.second_look import SecondLook
-from vla_attention.grounding.word_queries import WordQueries, attend
+from vla_attention.grounding.word_queries import DOUBT, WordQueries, attend
 from vla_attention.language import Phrase
 from vla_attention.language.lexicon import load_lexicon
 from vla_attention.vision.engine import Engine
@@ -49,6 +49,9 @@ LEAST_SIDE = 4          # pixels of the model's image; a smaller box of the seco
 COLOUR_FULL = 0.35      # share of a box's middle that is of a colour in things of that colour
 COLOUR_DOUBT = 0.45     # what is left of the presence of a thing of which none has the colour
 COLOUR_LEAST = 0.02     # what a candidate without any of the colour keeps of its score
+# what is left of the presence where a noun that the lexicon does not have asks for any object: as of a kind
+# whose likeness to a trained one goes over two others
+UNKNOWN = DOUBT ** 2
 # what everything stands on: pictures seldom show where it ends
 SURFACES = frozenset({'table', 'desk', 'floor'})
 
@@ -107,6 +110,8 @@ class Scene:
         parts = self.resolve(phrase, candidates, in_colour)
         score = parts.score
         order = np.argsort(-score)[:MOST_BOXES]
+        if phrase.noun and phrase.noun in phrase.unknown:
+            presence *= UNKNOWN
         if phrase.colours and len(score):
             presence *= COLOUR_DOUBT + (1 - COLOUR_DOUBT) * float(in_colour[order[0]])
         return self.answer(phrase, kind, colour, candidates, parts, order, presence)
