@@ -280,7 +280,7 @@ def _steps(choose: Chooser) -> list[Word]:
             verbs.append(made.verb)
         link([word for word in time if word.text.isalnum()], 'time', [made.verb])
         words += made.words
-        if choose.chance(0.06) and not last:
+        if choose.chance(0.01 if last else 0.06):
             after = say(choose.rng.choice(('first', 'before anything else')))
             link(after, 'time', [made.verb])
             words += after

@@ -227,7 +227,8 @@ def with_manner(
     choose: Chooser, words: list[Word], action: list[Word], front: bool, opens: bool, verb: str
 ) -> list[Word]:
     """Add a manner, or none, where one may stand; more often with a verb that has manners of its own."""
-    own = any(verb in choose.lists[key] for key in ('using', 'cutting', 'turning', 'filling', 'sorting'))
+    lists = ('using', 'cutting', 'turning', 'filling', 'sorting', 'forming')
+    own = any(verb in choose.lists[key] for key in lists)
     if choose.chance(0.35 if own else 0.50):
         return words
     places = {
@@ -279,7 +280,8 @@ def prohibition(choose: Chooser) -> Clause:
     lead: list[Word] = []
     kind = choose.pick(do_not=5, dont=5, never=1.5, avoid=1, must_not=1, away=1.6, no=0.8)
     places = kind not in ('away', 'no') and choose.chance(0.14)
-    verb = choose.verb('place' if places else 'avoid')
+    putting = choose.pick(place=6, aim=1, pour=1.5, move=1.5)
+    verb = choose.verb(putting if places else 'avoid')
     if kind == 'avoid':
         action = say('avoid ' + inflect(choose, verb, 'ing'))
     elif kind == 'no':
@@ -316,11 +318,11 @@ def prohibition(choose: Chooser) -> Clause:
         word.avoid = word.avoid or word.role == 'target'
     tail = _particle(choose, action, main)
     if places:
-        there = destination(choose, 'place')
+        there = destination(choose, putting)
         link([there.head], 'argument', [main])
         tail = there.all()
     words = lead + action + meant + tail
-    if choose.chance(0.08):
+    if choose.chance(0.14):
         part, how = manner(choose, 'after', verb)
         for group in how:
             link(group.words, 'cause', [main])

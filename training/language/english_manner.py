@@ -34,6 +34,7 @@ def manner(choose: Chooser, place: str, verb: str = '') -> tuple[list[Word], lis
             shaped=3,
             sorted=40 if verb in choose.lists['sorting'] else 0.8,
             pieces=40 if verb in choose.lists['cutting'] else 0,
+            formed=40 if verb in choose.lists['forming'] else 0,
             ways=60 if verb in choose.lists['turning'] and place == 'after' else 0,
             filled=60 if verb in choose.lists['filling'] else 0,
             postures=25 if verb in choose.lists['verbs']['place'] else 0,
@@ -109,6 +110,8 @@ def _manner_phrase(choose: Chooser, kind: str, place: str, verb: str) -> list[Wo
     if kind == 'pieces':
         which = choose.word('pieces_are') + ' ' if choose.chance(0.7) else ''
         return say(f'{rng.choice(("into", "into", "in"))} {which}{choose.word("pieces")}')
+    if kind == 'formed':
+        return say(f'into {rng.choice(("a", "a", "a", "one", "two"))} {choose.word("formed_as")}')
     if kind == 'sorted':
         return say(choose.word('sorted_by'))
     if kind in ('postures', 'carried'):
@@ -155,6 +158,8 @@ def _tool(choose: Chooser, place: str, verb: str) -> list[Word]:
         what = choose.word('grippers')
         which = '' if what.startswith('both') else choose.rng.choice(('the ', 'the ', 'your ', 'its ', ''))
         return say(f'with {which}{what}')
+    if using and choose.chance(0.12):
+        return say(f'{how} {choose.word("parts_of")} {choose.word("stuffs")}')
     if using and choose.chance(0.25):  # anything will do
         thing = noun_phrase(choose, depth=1, post='none')
         while thing.head.text in choose.lists['features']:
