@@ -13,6 +13,7 @@ import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
+from node_processes import free_domain
 from stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +114,16 @@ def test_again_and_again_while_it_ends(graph, sent):
         program.popen.send_signal(sent)
         time.sleep(0.05)
     assert program.end() == (0, 'ended\n')
+
+
+def test_alone_with_shared_memory():
+    # whose transport in Fast DDS crashes when C ends the process with a participant that was left over
+    domain, lock = free_domain()
+    with lock:
+        program = Program(SLOW, domain)
+        program.wait_for('active')
+        program.popen.send_signal(signal.SIGINT)
+        assert program.end() == (0, 'ending\nended\n')
 
 
 def test_at_work(graph):

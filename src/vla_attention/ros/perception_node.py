@@ -279,6 +279,8 @@ class PerceptionNode(LifecycleNode):
     def destroy_node(self) -> None:
         """See rclpy."""
         self._diagnostics.close()
+        # rclpy keeps it, and with it DDS's participant, until Python's last collection, which ``run`` goes without
+        self._state_machine.destroy_when_not_in_use()
         super().destroy_node()
 
     def _answering(self, change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
