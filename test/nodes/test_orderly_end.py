@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from sensor_msgs.msg import Image
 from node_processes import free_domain
+from sensor_msgs.msg import Image
 from stack import Stack
 
 ROOT = Path(__file__).parents[2]

@@ -279,7 +279,7 @@ class PerceptionNode(LifecycleNode):
     def destroy_node(self) -> None:
         """See rclpy."""
         self._diagnostics.close()
-        # rclpy keeps it, and with it DDS's participant, until Python's last collection, which ``run`` goes without
+        # rclpy keeps it, and so DDS's participant, until Python's last collection, which there is none of (run)
         self._state_machine.destroy_when_not_in_use()
         super().destroy_node()
 
