@@ -279,7 +279,7 @@ class PerceptionNode(LifecycleNode):
     def destroy_node(self) -> None:
         """See rclpy."""
         self._diagnostics.close()
-        # rclpy keeps it, and so DDS's participant, until Python's last collection, which there is none of (run)
+        # rclpy keeps it, and so a participant of DDS, until Python collects, which ``run`` goes without
         self._state_machine.destroy_when_not_in_use()
         super().destroy_node()
 
