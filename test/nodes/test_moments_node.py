@@ -44,10 +44,12 @@ class Watcher:
         picture[90:150, left + 25:left + 32] = (250, 250, 250)
 
         def answered():
-            self.image.publish(write_image(picture, 'rgb8', header))
-            self.graph.spin(0.05)
             return any(phase.header == header for phase in self.phases)
-        self.graph.wait(answered, 40)
+
+        def sent():     # anew where it was lost, but late: a stamp that comes a third time stands still
+            self.image.publish(write_image(picture, 'rgb8', header))
+            return self.graph.wait(answered, 5, needed=False)
+        self.graph.wait(sent, 40)
         return header
 
     def cross(self, begin: float) -> None:
