@@ -39,15 +39,21 @@ _MEASURES = frozenset((
 _THERE_IS = (r'(?:\b(?:that is|which is|that are|standing|sitting|lying|placed|located|hanging|leaning'
              r'|resting) )?')
 _LOOKS = ('colour', 'material', 'size')
+# what names nothing but how many: any things
+_ANY = re.compile(rf"(?:the )?(?:one|({'|'.join(sorted(_ALL - {'every'}))}|everything|others))"
+                  r'(?: (?:of )?(?:them|these|those))?(?: else| left)?')
 
 
 def line_of(text: str, lexicon: Lexicon) -> str:
     """Return a phrase in lower case, with what is said behind a thing before it, less what says nothing.
 
-    "Dark-blue cup over there" -> "dark blue cup", "cup made of glass" -> "glass cup", "box no. 2" -> "box".
+    "Dark-blue cup over there" -> "dark blue cup", "cup made of glass" -> "glass cup", "box no. 2" -> "box",
+    "both of them" -> "things".
     """
     words = [word for each in re.findall(r"[\w'-]+", text.lower().replace('\u2019', "'"))
              for word in _unhyphened(each.strip("'-"), lexicon)]
+    if many := _ANY.fullmatch(' '.join(words)):
+        return 'things' if many[1] else 'thing'
     while len(words) > 1 and (words[-1].isdigit() or words[-1] in ('no', 'number') or words[-1] in _NUMBERS):
         words.pop()
     line = _HAS_ON_IT.sub(r'\1 \2', _EMPHASIS.sub('', ' '.join(words)))

@@ -41,6 +41,8 @@ _COUNTERS = frozenset((
     '꼬집', '줌', '꾸러미', '무더기', '인분', '판', '닢', '개비', '필', '척', '채', '칸', '단', '병', '잔',
     '컵', '캔', '봉지', '박스', '상자', '통', '그릇', '접시', '스푼', '숟가락', '팩', '봉', '갑', '바구니',
     '바가지', '사발', '대접', '공기', '냄비'))
+# by themselves they name nothing but how many: any things
+_ANY = EVERY | frozenset(('나머지', *_COUNTED))
 # what is seen of "물 한 잔" is the glass, of "사과 두 알" the apples
 _VESSELS = frozenset((
     '병', '잔', '컵', '캔', '봉지', '박스', '상자', '통', '그릇', '접시', '스푼', '숟가락', '팩', '바구니',
@@ -258,7 +260,13 @@ def _is_number(word: str) -> bool:
 
 
 def _uncounted(words: list[str], lexicon: Lexicon) -> tuple[list[str], bool]:
-    """Leave out how many behind a noun; of "물 한 잔" the glass is left."""
+    """Leave out how many behind a noun; of "물 한 잔" the glass is left, of "두 개" by itself any things."""
+    bare = [word if word in _ANY or word in _COUNTERS else strip(word) for word in words]
+    if _ANY.issuperset(bare):
+        return ['것'], bare[-1] not in _ONE
+    if len(words) == 2 and _is_number(words[0]) and bare[1] in _COUNTERS and (
+            bare[1] == '개' or bare[1] not in lexicon.words['ko']['kinds']):
+        return ['것'], words[0] not in _ONE
     if len(words) > 1 and words[-1] in EVERY:
         return words[:-1], True
     if len(words) > 1 and words[-1] in _COUNTED:
