@@ -54,7 +54,7 @@ def test_a_scene_is_answered_alike_alone_and_in_a_batch(readout):
 
 @pytest.mark.parametrize('readout', [name for name in READOUTS if name != 'pooled image'])
 def test_what_the_patches_tell_is_learned(readout):
-    learned, held_out = [scene(seed, 2) for seed in range(48)], [scene(seed, 2) for seed in range(100, 116)]
+    learned, held_out = [scene(seed, 2) for seed in range(24)], [scene(seed, 2) for seed in range(100, 116)]
     words = vocabulary(learned)
     model, _ = train(readout, learned, words, epochs=6, seed=0)
     assert np.mean([choice.right for choice in answers(model, held_out, words)]) > 0.9
@@ -63,7 +63,7 @@ def test_what_the_patches_tell_is_learned(readout):
 def test_the_averaged_picture_cannot_tell_two_things_apart():
     held_out = [scene(seed, 2) for seed in range(100, 116)]
     words = vocabulary(held_out)
-    model, _ = train('pooled image', [scene(seed, 2) for seed in range(48)], words, epochs=6, seed=0)
+    model, _ = train('pooled image', [scene(seed, 2) for seed in range(24)], words, epochs=6, seed=0)
     assert np.mean([choice.right for choice in answers(model, held_out, words)]) < 0.8
 
 
