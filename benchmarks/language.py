@@ -23,8 +23,9 @@ from training.language.evaluate import SCORED, Tally, measure
 from vla_attention.language.parser import InstructionParser
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = [ROOT / 'test' / 'unit' / 'data' / name for name in ('commands.txt', 'spoken.txt', 'spoken_2.txt')]
-BLIND = [ROOT / 'training' / 'language' / f'blind{which}.txt' for which in ('', '_2', '_3', '_4', '_5')]
+OWN = [ROOT / 'test' / 'unit' / 'data' / name for name in (
+    'commands.txt', 'spoken.txt', 'spoken_2.txt', 'commands_2.txt', 'commands_3.txt')]
+BLIND = [ROOT / 'training' / 'language' / f'blind{which}.txt' for which in ('', '_2', '_3', '_4', '_5', '_6')]
 """Tagged before any answer on them was seen."""
 ROLE_OF_TAG = {'T': 'target', 'A': 'action', 'M': 'manner', 'D': 'destination', 'S': 'source'}
 _TAG = re.compile(r'\[([TAMDS]):([^\]]+)\]')

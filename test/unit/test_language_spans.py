@@ -35,8 +35,9 @@ def test_pieces_are_cut_at_spaces_and_marks():
 
 @pytest.mark.parametrize(('text', 'cuts'), [
     ('접시 위에 컵을 둬', [4]), ('상자 뒤에 컵을 둬', [4]), ('컵을 집은 뒤에 둬', []), ('우산 뒤에 둬', [4]),
-    ('책상 위에 컵이 있어', []), ('위에 둬', []), ('put it', [])])
-def test_a_place_noun_is_cut_from_its_particle(text, cuts):
+    ('책상 위에 컵이 있어', []), ('위에 둬', []), ('put it', []), ('남은 음식을 버려', [5]), ('가위를', [2]),
+    ('신을 신발', []), ('마을을 그려', [])])
+def test_a_noun_is_cut_from_its_particle(text, cuts):
     assert certain_cuts(text) == cuts
 
 

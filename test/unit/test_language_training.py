@@ -263,7 +263,7 @@ def test_a_share_of_the_old_weights_is_kept():
     assert torch.equal(new.bias, old.bias)
 
 
-@pytest.mark.parametrize(('index', 'count'), [(0, 60), (1, 80), (2, 60), (3, 240)])
+@pytest.mark.parametrize(('index', 'count'), [(0, 60), (1, 80), (2, 60), (3, 240), (5, 160)])
 def test_blind_commands_are_taken_apart(index, count):
     language = pytest.importorskip('benchmarks.language', reason='run from the checkout')
     tally = language.tagged(InstructionParser(), language.BLIND[index])

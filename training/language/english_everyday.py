@@ -91,14 +91,10 @@ def _put_back(choose: Chooser, form: str, may_refer: bool) -> Made:
     named = not (may_refer and choose.chance(0.4))
     things = choose.rng.choice(_lists()['works'])[choose.rng.choice(('things', 'tools'))]
     words += _target(choose, verb, _drawn(choose, things)) if named else _pronoun(choose, verb)
-    back = say('back')
-    mark(back, 'action')
-    # "back into", "back onto" and "back to" lead a destination
-    relation = choose.rng.choice(('in', 'in', 'on'))
+    relation = choose.rng.choice(('back in', 'back in', 'back on', 'back on', 'back into', 'back onto'))
     place = say(f'{choose.rng.choice(("its", "its", "the", "the", "my"))} '
                 f'{choose.rng.choice(_lists()["back_to"])}')
-    link(back, 'argument', [verb])
-    return words + back + _destination(verb, relation, place), verb, named
+    return words + _destination(verb, relation, place), verb, named
 
 
 def _swap(choose: Chooser, form: str) -> Made:

@@ -51,17 +51,20 @@ def encode(text: str) -> np.ndarray:
 # a place noun with 에 behind a noun; not "책상 위에 컵이 있어", which tells where a thing is
 _PLACE = re.compile(r'(\S)\s+(?:위|안|옆|앞|뒤|아래|밑|속)에(?=\s)(?!.*(?:있|보[이여]))')
 _FINAL_N = 4
+_OBJECT = re.compile(r'(?<!\S)([가-힣]{2,})[을를](?!\S)')    # of one syllable it may be a verb: "신을 신발"
 
 
 def certain_cuts(text: str) -> list[int]:
-    """Return where a particle begins for sure: "접시 위|에", "상자 뒤|에".
+    """Return where a particle begins for sure: "접시 위|에", "상자 뒤|에", "음식|을".
 
     뒤에 behind a final ㄴ ("집은 뒤에") may tell a time, and is left to the model, unless it stands behind a
     thing ("문 뒤에").
     """
-    return [match.end() - 1 for match in _PLACE.finditer(text)
-            if text[match.end() - 2] != '뒤' or character_features(match[1])[3] != 1 + _FINAL_N
-            or text[:match.end(1)].split()[-1] in load_lexicon().words['ko']['kinds']]
+    kinds = load_lexicon().words['ko']['kinds']
+    places = [match.end() - 1 for match in _PLACE.finditer(text)
+              if text[match.end() - 2] != '뒤' or character_features(match[1])[3] != 1 + _FINAL_N
+              or text[:match.end(1)].split()[-1] in kinds]
+    return places + [match.end(1) for match in _OBJECT.finditer(text) if match[1] in kinds]
 
 
 def pieces_of(text: str, starts: Sequence[bool]) -> list[tuple[int, int]]:
