@@ -33,7 +33,8 @@ class Slow(PerceptionNode):
     def configure(self):
         if 'load' in sys.argv:
             print('loading', flush=True)
-            time.sleep(100)
+            for _ in range(1000):   # a signal right before one long sleep would be heeded after it alone
+                time.sleep(0.1)
             print('NOT INTERRUPTED', flush=True)
 
     def activate(self):
