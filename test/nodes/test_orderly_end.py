@@ -77,7 +77,7 @@ class Program:
 def test_while_libraries_are_imported(graph, tmp_path, name, sent):
     for library in ('numpy', 'torch'):  # numpy: what is imported first in each node
         (tmp_path / f'{library}.py').write_text(
-            'import time\nprint("importing", flush=True)\ntime.sleep(100)\n')
+            'import time\nprint("importing", flush=True)\nfor _ in range(1000):\n    time.sleep(0.1)\n')
     program = Program(f'from vla_attention.ros import programs; raise SystemExit(programs.{name}())',
                       graph.domain, path=[tmp_path])
     program.wait_for('importing')
