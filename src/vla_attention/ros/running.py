@@ -25,7 +25,6 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
     :returns: the exit status: 0 after an orderly end, 2 where a parameter or argument is refused.
     """
     nodes: list[PerceptionNode] = []
-    context, executor = rclpy.get_default_context(), None
     keep_image_memory()
     guard.install()
     try:
@@ -57,10 +56,7 @@ def run(*make: Callable[[], PerceptionNode], arguments: list[str] | None = None)
         for node in nodes:
             node.close()
             node.destroy_node()
-        if executor is not None:
-            executor.shutdown()
         rclpy.try_shutdown()
-        context.destroy()   # now: where shared memory is the only transport, Fast DDS crashes in C's own exit
         uninstall_signal_handlers()
         guard.ignore()
         gc.freeze()  # Python's last collections over all that torch made take most of a second otherwise
