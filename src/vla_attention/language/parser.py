@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from vla_attention.language.characters import certain_cuts, encode, pieces_of
 from vla_attention.language.instruction import HEADS, ROLES, Instruction, Token
+from vla_attention.language.lexicon import load_lexicon
 from vla_attention.language.network import LanguageNetwork
 from vla_attention.language.spans import (
     Span,
@@ -55,6 +56,7 @@ class InstructionParser:
         self.network.eval()
         with one_thread():
             self._traced = TracedNetwork(self.network)
+        load_lexicon()  # for certain_cuts: it takes a quarter of a second, which no command should wait for
 
     def parse(self, text: str) -> Instruction:
         """Take a command apart.
