@@ -6,7 +6,7 @@ without photographs; one question a scene, chosen by its seed. The first right a
 shown, whatever they look like. The photograph is one that scikit-image carries. Run it after new weights:
 
     python scripts/gallery.py
-    python scripts/gallery.py --docs /tmp/docs      # a trial, which leaves the documentation as it is
+    python scripts/gallery.py --docs out/docs       # a trial, which leaves the documentation as it is
 """
 
 from __future__ import annotations

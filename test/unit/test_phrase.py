@@ -142,8 +142,8 @@ def meaning(phrase):
     ('배 두 개', 'two pears'), ('배 한 척', 'one boat'), ('차 두 대', 'two cars'),
     ('물 한 잔', 'a glass of water'),
     ('두 개', 'two'), ('네 개를', 'four of them'), ('하나', 'one of them'), ('둘 다', 'both'),
-    ('나머지를', 'the rest'),
-    ('전부', 'everything'), ('두 마리를', 'two of those'), ('두 송이', 'two things'),
+    ('나머지를', 'the rest'), ('전부', 'everything'), ('두 마리를', 'two of those'),
+    ('두 송이', 'two things'),
     # particles
     ('컵도', 'the cup'), ('컵만', 'the cup'), ('컵부터', 'the cup'), ('컵들을', 'the cups'),
     ('컵 좀', 'the cup'),
